@@ -1,0 +1,2 @@
+//! What developers run: `cargo xtask lab`, `cargo xtask bench`.
+fn main() {}
