@@ -1,0 +1,4 @@
+//! A configuration becomes a running virtual machine.
+
+pub mod boot;
+pub mod kvm;

@@ -1,0 +1,88 @@
+use std::io::{Read, Seek, Write};
+use std::os::fd::AsFd;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::{Layout, Pages};
+
+fn ram() -> Ram {
+    Ram::new(&Layout::flat(0x1000), Pages::Small).unwrap()
+}
+
+/// A list over `ranges`, and the guest addresses of its bytes in order: the oracle.
+fn list(ram: &Ram, ranges: &[(u64, u32)]) -> (Buffers, Vec<u64>) {
+    let mut buffers = Buffers::new(ram.clone());
+    let mut addresses = Vec::new();
+    for &(start, len) in ranges {
+        buffers.push(GuestAddress(start), len).unwrap();
+        addresses.extend(start..start + u64::from(len));
+    }
+    (buffers, addresses)
+}
+
+fn bytes_of(buffers: &Buffers) -> Vec<u8> {
+    let mut out = vec![0; buffers.len()];
+    buffers.copy_to(0, &mut out).unwrap();
+    out
+}
+
+#[test]
+fn a_range_outside_of_ram_is_refused_and_leaves_the_list_as_it_was() {
+    let ram = ram();
+    let (mut buffers, _) = list(&ram, &[(0, 16)]);
+    assert!(buffers.push(GuestAddress(0xfff), 2).is_err());
+    assert!(buffers.push(GuestAddress(u64::MAX), u32::MAX).is_err());
+    assert_eq!(buffers.len(), 16);
+}
+
+#[test]
+fn an_access_past_the_end_copies_nothing() {
+    let (buffers, _) = list(&ram(), &[(0, 4), (8, 4)]);
+    let mut out = [7; 3];
+    assert_eq!(buffers.copy_to(6, &mut out), Err(Short { offset: 6, wanted: 3, len: 8 }));
+    assert_eq!(out, [7; 3]);
+    assert!(buffers.copy_from(usize::MAX, b"ab").is_err());
+}
+
+#[test]
+fn a_file_is_read_and_written_in_place() {
+    let ram = ram();
+    let (buffers, _) = list(&ram, &[(0x100, 3), (0x200, 4)]);
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all(b"..gateau").unwrap();
+    assert_eq!(buffers.read_from(file.as_fd(), Some(2)).unwrap(), 6);
+    assert_eq!(bytes_of(&buffers), b"gateau\0");
+    assert_eq!(buffers.write_to(file.as_fd(), Some(0)).unwrap(), 7);
+    let mut text = String::new();
+    file.rewind().unwrap();
+    file.read_to_string(&mut text).unwrap();
+    assert_eq!(text, "gateau\0u");
+}
+
+fn ranges() -> impl Strategy<Value = Vec<(u64, u32)>> {
+    prop::collection::vec((0_u64..0xf00, 0_u32..64), 0..8)
+}
+
+proptest! {
+    #[test]
+    fn a_list_is_the_concatenation_of_its_ranges(ranges in ranges(), cut in 0_usize..256, skip in 0_usize..256) {
+        let ram = ram();
+        ram.write(GuestAddress(0), &(0..0x1000).map(|n| (n % 251) as u8).collect::<Vec<_>>()).unwrap();
+        let (mut buffers, mut addresses) = list(&ram, &ranges);
+        let expect = |addresses: &[u64]| addresses.iter().map(|at| (at % 251) as u8).collect::<Vec<_>>();
+        prop_assert_eq!(bytes_of(&buffers), expect(&addresses));
+
+        let mut tail = Buffers::new(ram);
+        let cut_ok = buffers.split_off(cut, &mut tail).is_ok();
+        prop_assert_eq!(cut_ok, cut <= addresses.len());
+        let tail_addresses = if cut_ok { addresses.split_off(cut) } else { Vec::new() };
+        prop_assert_eq!(bytes_of(&buffers), expect(&addresses));
+        prop_assert_eq!(bytes_of(&tail), expect(&tail_addresses));
+
+        let skipped = buffers.advance(skip).is_ok();
+        prop_assert_eq!(skipped, skip <= addresses.len());
+        let rest = if skipped { &addresses[skip..] } else { &addresses[..] };
+        prop_assert_eq!(bytes_of(&buffers), expect(rest));
+    }
+}

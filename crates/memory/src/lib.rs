@@ -1,0 +1,24 @@
+//! Guest memory: the one crate in which a guest address becomes a host pointer.
+//!
+//! Three ideas carry it:
+//! - a [`Mapping`] is host memory, mapped once and never moved;
+//! - a [`Window`] is a checked part of one, its length kept beside its pointer, with no slice and
+//!   no reference into it ever: the guest may write it at any moment;
+//! - [`Ram`] says which windows the guest sees as its physical memory, and [`Buffers`] is a list of
+//!   checked ranges of it that a device request reads from or writes to, file descriptors included.
+//!
+//! No KVM here, and nothing of VirtIO.
+
+mod address;
+mod buffers;
+mod layout;
+mod mapping;
+mod ram;
+mod window;
+
+pub use address::GuestAddress;
+pub use buffers::{Buffers, Short};
+pub use layout::{HOLE_END, HOLE_START, Layout};
+pub use mapping::{Access, MapError, Mapping, Pages};
+pub use ram::{OutOfRam, Ram, Region};
+pub use window::Window;
