@@ -1,0 +1,23 @@
+//! What developers run, as a library: Debian kernels, the lab, guest initramfs, exit histograms.
+//!
+//! The binary (`cargo xtask`) and the integration tests share it. It prepares and observes machines; nothing of it is
+//! part of what users install.
+
+pub mod cpio;
+pub mod error;
+pub mod exits;
+pub mod guest;
+pub mod kernels;
+pub mod lab;
+pub mod modules;
+pub mod packages;
+pub mod payload;
+pub mod programs;
+pub mod project;
+pub mod shell;
+
+pub use error::Error;
+pub use exits::ExitHistogram;
+pub use guest::GuestInit;
+pub use kernels::{Kernel, Series};
+pub use lab::{Lab, Outcome};

@@ -1,0 +1,45 @@
+//! The project's own programs: built by cargo, found where cargo says it put them.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::Error;
+use crate::error::output_of;
+
+/// The workspace's root folder.
+pub fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."))
+}
+
+/// Which of cargo's profiles a program is built with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Profile {
+    Dev,
+    Release,
+}
+
+/// Builds the program `illico` and returns its path; `None` if the workspace has no such package.
+pub fn illico(profile: Profile) -> Result<Option<PathBuf>, Error> {
+    if !root().join("crates/illico/Cargo.toml").is_file() {
+        return Ok(None);
+    }
+    let mut command = cargo();
+    command.args(["build", "--quiet", "--package", "illico", "--bin", "illico"]);
+    command.args(["--message-format", "json-render-diagnostics"]);
+    if profile == Profile::Release {
+        command.arg("--release");
+    }
+    let messages = output_of(&mut command)?;
+    let program = String::from_utf8_lossy(&messages)
+        .lines()
+        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
+        .filter(|message| message["target"]["name"] == "illico")
+        .find_map(|message| message["executable"].as_str().map(PathBuf::from));
+    Ok(program)
+}
+
+fn cargo() -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(root());
+    command
+}
