@@ -1,0 +1,36 @@
+//! `echo`: sends back each line that the console delivers, as `echo line=<length>:<text>`, until one says `quit`.
+
+use super::{Failure, Outcome};
+use crate::machine::Machine;
+use crate::{say, uart};
+
+const LONGEST: usize = 128;
+
+pub(super) fn run(machine: &Machine) -> Outcome {
+    if !machine.command_line.wants_uart() {
+        return Err(Failure("no-console"));
+    }
+    say!("echo ready=1");
+    let (mut line, mut length, mut lines) = ([0_u8; LONGEST], 0, 0_u32);
+    loop {
+        let Some(byte) = uart::receive() else {
+            core::hint::spin_loop();
+            continue;
+        };
+        if byte != b'\n' && byte != b'\r' {
+            if length < LONGEST {
+                line[length] = byte;
+                length += 1;
+            }
+            continue;
+        }
+        let text = core::str::from_utf8(&line[..length]).unwrap_or("?");
+        lines += 1;
+        say!("echo line={length}:{text}");
+        if text == "quit" {
+            say!("echo lines={lines}");
+            return Ok(());
+        }
+        length = 0;
+    }
+}
