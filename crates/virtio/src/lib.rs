@@ -1,0 +1,20 @@
+//! VirtIO 1.3: the split ring, the two transports, and the devices.
+//!
+//! What a guest wrote is copied once and checked once. A ring that breaks the rules fails its device
+//! (`DEVICE_NEEDS_RESET`) and nothing else. Nothing here knows KVM: a device is given queues, an
+//! interrupt for each, and a place on an event loop, and does not see who made them.
+
+#![deny(unsafe_code)]
+
+pub mod chain;
+pub mod config_space;
+pub mod counters;
+pub mod device;
+pub mod event_loop;
+pub mod interrupt;
+pub mod queue;
+pub mod ring;
+pub mod spec;
+#[cfg(any(test, feature = "testkit"))]
+pub mod testkit;
+pub mod transport;

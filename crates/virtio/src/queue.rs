@@ -1,0 +1,253 @@
+//! A virtqueue on the device's side (VirtIO 1.3 § 2.6, § 2.7): taking chains, handing them back, and
+//! saying when a kick or an interrupt is worth its exit.
+//!
+//! [`QueueSetup`] is what the driver may still write; [`Queue`] is what runs, and has no setters.
+
+use std::sync::Arc;
+
+use illico_memory::{Buffers, GuestAddress, OutOfRam, Ram};
+use vmm_sys_util::eventfd::EventFd;
+
+use crate::chain::{Chain, RingError, walk};
+use crate::counters::QueueCounters;
+use crate::interrupt::Interrupt;
+use crate::ring::split::{SplitRing, passes};
+use crate::spec::feature;
+
+/// The registers of a queue before the device runs, § 4.1.4.3 and § 4.2.2.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueueSetup {
+    /// Entries that the device offers, a power of two.
+    pub max_size: u16,
+    /// Entries that the driver wants.
+    pub size: u16,
+    /// Whether the driver has enabled the queue.
+    pub ready: bool,
+    /// The descriptor table.
+    pub table: GuestAddress,
+    /// The available ring ("driver area").
+    pub available: GuestAddress,
+    /// The used ring ("device area").
+    pub used: GuestAddress,
+}
+
+/// A driver enabled a queue that cannot work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum SetupError {
+    /// Not a power of two, or more than was offered.
+    #[error("queue size {size} is not a power of two up to {max_size}")]
+    Size {
+        /// What the driver wrote.
+        size: u16,
+        /// What was offered.
+        max_size: u16,
+    },
+    /// A part at an address that § 2.7 does not allow.
+    #[error("{part} at {address} is not aligned to {align}")]
+    Alignment {
+        /// Which part.
+        part: &'static str,
+        /// Where the driver put it.
+        address: GuestAddress,
+        /// What it must be a multiple of.
+        align: u64,
+    },
+    /// A part that is not in RAM.
+    #[error(transparent)]
+    OutOfRam(#[from] OutOfRam),
+}
+
+/// What a queue is connected to.
+#[derive(Debug, Clone)]
+pub struct Wiring {
+    /// Raised when chains were completed.
+    pub interrupt: Interrupt,
+    /// Signalled by a kick. It is watched edge-triggered and never read on the data path: its value is
+    /// the number of kicks.
+    pub kick: Arc<EventFd>,
+    /// Counters that outlive a reset.
+    pub counters: Arc<QueueCounters>,
+}
+
+impl QueueSetup {
+    /// Registers after a reset.
+    pub fn new(max_size: u16) -> Self {
+        let zero = GuestAddress(0);
+        Self { max_size, size: max_size, ready: false, table: zero, available: zero, used: zero }
+    }
+
+    /// The running queue, if what the driver wrote holds together.
+    pub fn build(&self, ram: &Ram, features: u64, wiring: Wiring) -> Result<Queue, SetupError> {
+        let Self { max_size, size, table, available, used, ready: _ } = *self;
+        if !size.is_power_of_two() || size > max_size {
+            return Err(SetupError::Size { size, max_size });
+        }
+        let parts = [("descriptor table", table, 16), ("available ring", available, 2), ("used ring", used, 4)];
+        for (part, address, align) in parts {
+            if !address.is_aligned(align) {
+                return Err(SetupError::Alignment { part, address, align });
+            }
+        }
+        Ok(Queue {
+            ring: SplitRing::new(ram, size, table, available, used)?,
+            ram: ram.clone(),
+            event_idx: features & feature::EVENT_IDX != 0,
+            indirect: features & feature::INDIRECT_DESC != 0,
+            next_available: 0,
+            next_used: 0,
+            signalled: 0,
+            failed: None,
+            spare: Vec::new(),
+            wiring,
+        })
+    }
+}
+
+/// A running virtqueue.
+#[derive(Debug)]
+pub struct Queue {
+    ring: SplitRing,
+    ram: Ram,
+    event_idx: bool,
+    indirect: bool,
+    /// Number of the next chain to take, and of the next to hand back, modulo 2^16.
+    next_available: u16,
+    next_used: u16,
+    /// `next_used` when an interrupt was last considered.
+    signalled: u16,
+    failed: Option<RingError>,
+    /// Lists of completed chains, kept so that a request allocates nothing.
+    spare: Vec<(Buffers, Buffers)>,
+    wiring: Wiring,
+}
+
+impl Queue {
+    /// Entries of the ring.
+    pub fn size(&self) -> u16 {
+        self.ring.size()
+    }
+
+    /// Where kicks arrive.
+    pub fn kick(&self) -> &EventFd {
+        &self.wiring.kick
+    }
+
+    /// The RAM that its chains lie in.
+    pub fn ram(&self) -> &Ram {
+        &self.ram
+    }
+
+    /// Takes the next chain that the driver has made available.
+    ///
+    /// A driver that breaks the rules fails the queue: the same error comes back from then on.
+    pub fn pop(&mut self) -> Result<Option<Chain>, RingError> {
+        if let Some(error) = self.failed {
+            return Err(error);
+        }
+        let available = self.ring.available_index();
+        let waiting = available.wrapping_sub(self.next_available);
+        if waiting == 0 {
+            return Ok(None);
+        }
+        let size = self.ring.size();
+        if waiting > size {
+            return Err(self.fail(RingError::IndexJump { available, next: self.next_available, size }));
+        }
+        let head = self.ring.available_head(self.next_available);
+        let (mut readable, mut writable) =
+            self.spare.pop().unwrap_or_else(|| (Buffers::new(self.ram.clone()), Buffers::new(self.ram.clone())));
+        match walk(&self.ring, &self.ram, self.indirect, head, &mut readable, &mut writable) {
+            Ok(()) => {
+                self.next_available = self.next_available.wrapping_add(1);
+                Ok(Some(Chain { head, readable, writable }))
+            }
+            Err(error) => Err(self.fail(error)),
+        }
+    }
+
+    /// Whether the driver has made a chain available that was not taken yet. Costs one load.
+    pub fn has_work(&self) -> bool {
+        self.failed.is_none() && self.ring.available_index() != self.next_available
+    }
+
+    fn fail(&mut self, error: RingError) -> RingError {
+        self.failed = Some(error);
+        error
+    }
+
+    /// Hands a chain back, with the number of bytes that were written to the front of it.
+    pub fn complete(&mut self, chain: Chain, written: u32) {
+        let Chain { head, mut readable, mut writable } = chain;
+        let counters = &self.wiring.counters;
+        counters.requests.add(1);
+        counters.bytes_to_guest.add(written.into());
+        readable.clear();
+        writable.clear();
+        self.spare.push((readable, writable));
+        self.ring.put_used(self.next_used, head, written);
+        self.next_used = self.next_used.wrapping_add(1);
+    }
+
+    /// Counts bytes of a request that came from the guest.
+    pub fn count_from_guest(&self, bytes: u64) {
+        self.wiring.counters.bytes_from_guest.add(bytes);
+    }
+
+    /// Puts the chain that was taken last back, as if it had not been taken.
+    pub fn untake(&mut self, chain: Chain) {
+        let Chain { head, mut readable, mut writable } = chain;
+        debug_assert_eq!(head, self.ring.available_head(self.next_available.wrapping_sub(1)));
+        readable.clear();
+        writable.clear();
+        self.spare.push((readable, writable));
+        self.next_available = self.next_available.wrapping_sub(1);
+    }
+
+    /// Raises one interrupt for all that was completed since the last call, if the driver wants one.
+    pub fn signal(&mut self) {
+        if self.next_used == self.signalled {
+            return;
+        }
+        // The used index was stored; the driver's wish is loaded.
+        self.ring.store_then_load_fence();
+        let wanted = if self.event_idx {
+            passes(self.ring.used_event(), self.next_used, self.signalled)
+        } else {
+            !self.ring.no_interrupt()
+        };
+        self.signalled = self.next_used;
+        if wanted {
+            self.wiring.counters.interrupts.add(1);
+            self.wiring.interrupt.trigger();
+        } else {
+            self.wiring.counters.suppressed.add(1);
+        }
+    }
+
+    /// Asks the driver for a kick with the next chain. `true` where chains arrived meanwhile: they
+    /// must be taken now, no kick will come for them.
+    pub fn enable_kicks(&mut self) -> bool {
+        if self.event_idx {
+            self.ring.set_available_event(self.next_available);
+        } else {
+            self.ring.set_no_notify(false);
+        }
+        // The wish was stored; the driver's index is loaded.
+        self.ring.store_then_load_fence();
+        self.has_work()
+    }
+
+    /// Tells the driver that it need not kick: the queue is being looked at.
+    pub fn disable_kicks(&mut self) {
+        if self.event_idx {
+            // The index just passed: the driver reaches it again after 2^16 chains.
+            self.ring.set_available_event(self.next_available.wrapping_sub(1));
+        } else {
+            self.ring.set_no_notify(true);
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "queue_test.rs"]
+mod tests;

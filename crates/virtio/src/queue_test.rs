@@ -1,0 +1,93 @@
+use super::*;
+use crate::spec::feature::EVENT_IDX;
+use crate::testkit::{FakeDriver, Part, ram};
+
+fn pair(features: u64) -> (FakeDriver, Queue) {
+    let ram = ram(8 << 20);
+    let driver = FakeDriver::new(&ram, 0, 8, features);
+    let queue = driver.queue();
+    (driver, queue)
+}
+
+#[test]
+fn a_request_goes_to_the_device_and_comes_back() {
+    let (mut driver, mut queue) = pair(0);
+    assert!(queue.pop().unwrap().is_none());
+    let head = driver.add(&[Part::Readable(b"question"), Part::Writable(6)]).unwrap();
+    let chain = queue.pop().unwrap().unwrap();
+    let mut question = [0; 8];
+    chain.readable.copy_to(0, &mut question).unwrap();
+    assert_eq!(&question, b"question");
+    chain.writable.copy_from(0, b"answer").unwrap();
+    queue.complete(chain, 6);
+    queue.signal();
+    let used = driver.take_used().unwrap();
+    assert_eq!((used.head, used.written, used.data.as_slice()), (head, 6, b"answer".as_slice()));
+    assert_eq!(driver.take_interrupts(), 1);
+}
+
+#[test]
+fn one_interrupt_tells_of_a_batch() {
+    let (mut driver, mut queue) = pair(EVENT_IDX);
+    for _ in 0..3 {
+        driver.add(&[Part::Writable(1)]).unwrap();
+    }
+    while let Some(chain) = queue.pop().unwrap() {
+        queue.complete(chain, 0);
+    }
+    queue.signal();
+    queue.signal();
+    assert_eq!((driver.take_interrupts(), driver.counters.requests.get()), (1, 3));
+}
+
+#[test]
+fn the_driver_says_at_which_index_it_wants_an_interrupt() {
+    let (mut driver, mut queue) = pair(EVENT_IDX);
+    driver.set_used_event(1);
+    for expected in [0, 1, 0] {
+        driver.add(&[Part::Writable(1)]).unwrap();
+        let chain = queue.pop().unwrap().unwrap();
+        queue.complete(chain, 0);
+        queue.signal();
+        assert_eq!(driver.take_interrupts(), expected);
+    }
+    assert_eq!(driver.counters.suppressed.get(), 2);
+}
+
+#[test]
+fn a_kick_is_asked_for_only_while_nobody_looks() {
+    for features in [0, EVENT_IDX] {
+        let (mut driver, mut queue) = pair(features);
+        queue.disable_kicks();
+        driver.add(&[Part::Writable(1)]).unwrap();
+        assert!(!driver.kick_wanted(0));
+        assert!(queue.enable_kicks(), "a chain arrived unannounced and must be reported");
+        let chain = queue.pop().unwrap().unwrap();
+        queue.complete(chain, 0);
+        assert!(!queue.enable_kicks());
+        driver.add(&[Part::Writable(1)]).unwrap();
+        assert!(driver.kick_wanted(1));
+    }
+}
+
+#[test]
+fn a_queue_must_be_a_power_of_two_aligned_and_in_ram() {
+    let (driver, _) = pair(0);
+    let wiring = || Wiring { interrupt: Interrupt::none(), kick: driver.kick.clone(), counters: Arc::default() };
+    let ram = ram(1 << 20);
+    let good = driver.setup();
+    assert!(good.build(&ram, 0, wiring()).is_ok());
+    let broken = [
+        QueueSetup { size: 0, ..good.clone() },
+        QueueSetup { size: 3, ..good.clone() },
+        QueueSetup { size: 16, ..good.clone() },
+        QueueSetup { table: GuestAddress(8), ..good.clone() },
+        QueueSetup { available: GuestAddress(1), ..good.clone() },
+        QueueSetup { used: GuestAddress(2), ..good.clone() },
+        QueueSetup { table: GuestAddress(u64::MAX & !15), ..good.clone() },
+        QueueSetup { used: GuestAddress(1 << 20), ..good },
+    ];
+    for setup in broken {
+        assert!(setup.build(&ram, 0, wiring()).is_err(), "{setup:?}");
+    }
+}

@@ -1,0 +1,3 @@
+//! Virtqueue layouts. There is one: the split ring.
+
+pub mod split;

@@ -1,0 +1,409 @@
+//! Status, features, queue registers and reset (VirtIO 1.3 § 2.1, § 2.2, § 3.1), once for both transports.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+
+use illico_memory::{GuestAddress, Ram, Window};
+use vmm_sys_util::eventfd::{EFD_NONBLOCK, EventFd};
+
+use crate::config_space::ConfigWriter;
+use crate::counters::QueueCounters;
+use crate::device::{Activation, Device};
+use crate::event_loop::{Attached, Fault, LoopHandle};
+use crate::interrupt::Interrupt;
+use crate::queue::{QueueSetup, Wiring};
+use crate::spec::{Kind, feature, status};
+
+/// What a queue keeps across resets.
+#[derive(Debug, Clone)]
+pub struct QueuePort {
+    /// Where kicks arrive.
+    pub kick: Arc<EventFd>,
+    /// What it did.
+    pub counters: Arc<QueueCounters>,
+}
+
+/// Where a transport shows registers that change without a write of the driver.
+#[derive(Debug, Clone)]
+pub struct Shown {
+    /// The byte of the device status register.
+    pub status: Window,
+    /// The device's configuration.
+    pub config: Window,
+    /// The low byte of the configuration generation.
+    pub generation: Window,
+}
+
+/// The interrupts of a device, as the transport delivers them.
+pub trait Lines: Send + Sync {
+    /// A queue has used buffers.
+    fn queue(&self, index: usize);
+    /// The configuration or the status changed.
+    fn config(&self);
+}
+
+/// Which half of a 64-bit value a driver writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Half {
+    /// Bits 0 to 31.
+    Low,
+    /// Bits 32 to 63.
+    High,
+}
+
+/// Which address of a queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Area {
+    /// The descriptor table.
+    Table,
+    /// The available ring.
+    Available,
+    /// The used ring.
+    Used,
+}
+
+/// The registers behind a transport.
+pub struct Core {
+    device: Box<dyn Device>,
+    ram: Ram,
+    loops: Vec<LoopHandle>,
+    lines: Arc<dyn Lines>,
+    shown: Shown,
+    status: Arc<Status>,
+    offered: u64,
+    driver_features: u64,
+    device_features_select: u32,
+    driver_features_select: u32,
+    queue_select: u16,
+    setups: Vec<QueueSetup>,
+    ports: Vec<QueuePort>,
+    workers: Vec<Attached>,
+}
+
+/// The status register: the driver writes it, and a failing worker adds `NEEDS_RESET` from its thread.
+#[derive(Debug)]
+struct Status {
+    driver: AtomicU8,
+    needs_reset: AtomicBool,
+    shown: Window,
+}
+
+impl Status {
+    fn get(&self) -> u8 {
+        let failed = if self.needs_reset.load(Ordering::SeqCst) { status::NEEDS_RESET } else { 0 };
+        self.driver.load(Ordering::SeqCst) | failed
+    }
+
+    /// Shows the value; again, if the other thread changed it meanwhile.
+    fn show(&self) {
+        loop {
+            let value = self.get();
+            self.shown.store_u8(0, value, Ordering::SeqCst);
+            if self.get() == value {
+                break;
+            }
+        }
+    }
+
+    fn set_driver(&self, bits: u8) {
+        self.driver.store(bits, Ordering::SeqCst);
+        self.show();
+    }
+
+    fn fail(&self, failed: bool) {
+        self.needs_reset.store(failed, Ordering::SeqCst);
+        self.show();
+    }
+}
+
+impl Core {
+    /// A device at rest. `loops` are the threads that its workers are spread over.
+    pub fn new(
+        device: Box<dyn Device>,
+        ram: Ram,
+        loops: Vec<LoopHandle>,
+        lines: Arc<dyn Lines>,
+        shown: Shown,
+    ) -> std::io::Result<Self> {
+        let sizes = device.queue_sizes();
+        let port = |_: &u16| -> std::io::Result<QueuePort> {
+            Ok(QueuePort { kick: Arc::new(EventFd::new(EFD_NONBLOCK)?), counters: Arc::default() })
+        };
+        let ports = sizes.iter().map(port).collect::<Result<_, _>>()?;
+        let config = device.config();
+        shown.config.copy_from(0, &config);
+        let status =
+            Status { driver: AtomicU8::new(0), needs_reset: AtomicBool::new(false), shown: shown.status.clone() };
+        let offered = device.features() | feature::VERSION_1 | feature::INDIRECT_DESC | feature::EVENT_IDX;
+        Ok(Self {
+            device,
+            ram,
+            loops,
+            lines,
+            shown,
+            status: Arc::new(status),
+            offered,
+            driver_features: 0,
+            device_features_select: 0,
+            driver_features_select: 0,
+            queue_select: 0,
+            setups: sizes.into_iter().map(QueueSetup::new).collect(),
+            ports,
+            workers: Vec::new(),
+        })
+    }
+
+    /// What the device is.
+    pub fn kind(&self) -> Kind {
+        self.device.kind()
+    }
+
+    /// What the device is called.
+    pub fn name(&self) -> &str {
+        self.device.name()
+    }
+
+    /// Its queues' kicks and counters, which stay the same for its whole life.
+    pub fn ports(&self) -> &[QueuePort] {
+        &self.ports
+    }
+
+    /// The selected half of the offered features.
+    pub fn device_features(&self) -> u32 {
+        half_of(self.offered, self.device_features_select)
+    }
+
+    /// What `device_features` shows.
+    pub fn device_features_select(&self) -> u32 {
+        self.device_features_select
+    }
+
+    /// Selects the half that `device_features` shows.
+    pub fn select_device_features(&mut self, select: u32) {
+        self.device_features_select = select;
+    }
+
+    /// The selected half of what the driver accepted.
+    pub fn driver_features(&self) -> u32 {
+        half_of(self.driver_features, self.driver_features_select)
+    }
+
+    /// What `driver_features` shows and sets.
+    pub fn driver_features_select(&self) -> u32 {
+        self.driver_features_select
+    }
+
+    /// Selects the half that `driver_features` shows and sets.
+    pub fn select_driver_features(&mut self, select: u32) {
+        self.driver_features_select = select;
+    }
+
+    /// The driver accepts features; too late once `FEATURES_OK` is set.
+    pub fn write_driver_features(&mut self, value: u32) {
+        if self.has(status::FEATURES_OK) {
+            return;
+        }
+        let shift = match self.driver_features_select {
+            0 => 0,
+            1 => 32,
+            _ => return,
+        };
+        let kept = self.driver_features & !(0xffff_ffff << shift);
+        self.driver_features = kept | u64::from(value) << shift;
+    }
+
+    /// The status register.
+    pub fn status(&self) -> u8 {
+        self.status.get()
+    }
+
+    fn has(&self, bit: u8) -> bool {
+        self.status() & bit != 0
+    }
+
+    /// The driver writes the status register: a step of § 3.1.1, or a reset.
+    pub fn write_status(&mut self, value: u8) {
+        if value == 0 {
+            self.reset();
+            return;
+        }
+        let before = self.status();
+        // A driver only ever adds bits (§ 2.1.1); what it tries to take away stays.
+        let mut bits = (before | value) & !status::NEEDS_RESET;
+        if value & status::FEATURES_OK != 0 && before & status::FEATURES_OK == 0 && !self.features_acceptable() {
+            bits &= !status::FEATURES_OK;
+        }
+        let starts = bits & status::DRIVER_OK != 0 && before & status::DRIVER_OK == 0;
+        if starts && bits & status::FEATURES_OK == 0 {
+            bits &= !status::DRIVER_OK;
+        }
+        self.status.set_driver(bits);
+        if starts
+            && bits & status::DRIVER_OK != 0
+            && let Err(fault) = self.start()
+        {
+            self.workers.clear();
+            fail(&self.status, self.lines.as_ref(), self.device.name(), &fault);
+        }
+    }
+
+    /// § 2.2.2, § 6: nothing that was not offered, and not a legacy driver.
+    fn features_acceptable(&self) -> bool {
+        self.driver_features & !self.offered == 0 && self.driver_features & feature::VERSION_1 != 0
+    }
+
+    fn start(&mut self) -> Result<(), Fault> {
+        let mut queues = Vec::with_capacity(self.setups.len());
+        for (index, (setup, port)) in self.setups.iter().zip(&self.ports).enumerate() {
+            if !setup.ready {
+                queues.push(None);
+                continue;
+            }
+            let lines = Arc::clone(&self.lines);
+            let wiring = Wiring {
+                interrupt: Interrupt::from_fn(move || lines.queue(index)),
+                kick: Arc::clone(&port.kick),
+                counters: Arc::clone(&port.counters),
+            };
+            let queue = setup.build(&self.ram, self.driver_features, wiring);
+            queues.push(Some(queue.map_err(|error| Fault::new(format!("queue {index}: {error}")))?));
+        }
+        let lines = Arc::clone(&self.lines);
+        let config = ConfigWriter {
+            space: self.shown.config.clone(),
+            generation: self.shown.generation.clone(),
+            interrupt: Interrupt::from_fn(move || lines.config()),
+        };
+        let activation = Activation { ram: self.ram.clone(), features: self.driver_features, queues, config };
+        let workers = self.device.start(activation)?;
+        for (worker, handle) in workers.into_iter().zip(self.loops.iter().cycle()) {
+            let (status, lines) = (Arc::clone(&self.status), Arc::clone(&self.lines));
+            let name = self.device.name().to_owned();
+            let on_fault = Box::new(move |fault: &Fault| fail(&status, lines.as_ref(), &name, fault));
+            let attached = handle.attach(worker, on_fault);
+            self.workers.push(attached.map_err(|error| Fault::new(format!("watching its files: {error}")))?);
+        }
+        Ok(())
+    }
+
+    /// § 2.4: back to the state after power on, with no access to guest memory in flight.
+    pub fn reset(&mut self) {
+        let Self {
+            device: _,
+            ram: _,
+            loops: _,
+            lines: _,
+            shown: _,
+            status,
+            offered: _,
+            driver_features,
+            device_features_select,
+            driver_features_select,
+            queue_select,
+            setups,
+            ports: _,
+            workers,
+        } = self;
+        workers.clear();
+        *driver_features = 0;
+        *device_features_select = 0;
+        *driver_features_select = 0;
+        *queue_select = 0;
+        for setup in setups {
+            *setup = QueueSetup::new(setup.max_size);
+        }
+        status.driver.store(0, Ordering::SeqCst);
+        status.fail(false);
+    }
+
+    /// How many queues there are.
+    pub fn queue_count(&self) -> u16 {
+        self.setups.len() as u16
+    }
+
+    /// The queue that the queue registers show.
+    pub fn queue_select(&self) -> u16 {
+        self.queue_select
+    }
+
+    /// Selects the queue that the queue registers show.
+    pub fn select_queue(&mut self, select: u16) {
+        self.queue_select = select;
+    }
+
+    /// The selected queue, or `None` where there is no such queue: it reads as size 0.
+    pub fn queue(&self) -> Option<&QueueSetup> {
+        self.setups.get(usize::from(self.queue_select))
+    }
+
+    /// Before the queue is enabled its registers may be written, afterwards they may not (§ 4.1.4.3.2).
+    fn queue_mut(&mut self) -> Option<&mut QueueSetup> {
+        if self.has(status::DRIVER_OK) {
+            return None;
+        }
+        self.setups.get_mut(usize::from(self.queue_select)).filter(|setup| !setup.ready)
+    }
+
+    /// Sets the size of the selected queue.
+    pub fn write_queue_size(&mut self, size: u16) {
+        if let Some(setup) = self.queue_mut() {
+            setup.size = size;
+        }
+    }
+
+    /// Sets half of an address of the selected queue.
+    pub fn write_queue_address(&mut self, area: Area, half: Half, value: u32) {
+        let Some(setup) = self.queue_mut() else { return };
+        let address = match area {
+            Area::Table => &mut setup.table,
+            Area::Available => &mut setup.available,
+            Area::Used => &mut setup.used,
+        };
+        let value = u64::from(value);
+        *address = GuestAddress(match half {
+            Half::Low => address.0 & !0xffff_ffff | value,
+            Half::High => address.0 & 0xffff_ffff | value << 32,
+        });
+    }
+
+    /// Enables the selected queue.
+    pub fn enable_queue(&mut self) {
+        if let Some(setup) = self.queue_mut() {
+            setup.ready = true;
+        }
+    }
+
+    /// Disables the selected queue, which only virtio-mmio can say, and only before the device runs.
+    pub fn disable_queue(&mut self) {
+        if !self.has(status::DRIVER_OK)
+            && let Some(setup) = self.setups.get_mut(usize::from(self.queue_select))
+        {
+            setup.ready = false;
+        }
+    }
+
+    /// The driver writes to the device's configuration.
+    pub fn write_config(&mut self, offset: usize, bytes: &[u8]) {
+        self.device.write_config(offset, bytes);
+    }
+}
+
+fn fail(status: &Status, lines: &dyn Lines, name: &str, fault: &Fault) {
+    eprintln!("illico: {name}: {fault}; the device waits for a reset");
+    status.fail(true);
+    lines.config();
+}
+
+fn half_of(features: u64, select: u32) -> u32 {
+    match select {
+        0 => features as u32,
+        1 => (features >> 32) as u32,
+        _ => 0,
+    }
+}
+
+impl std::fmt::Debug for Core {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Core({}, status {:#x})", self.device.name(), self.status())
+    }
+}
