@@ -10,6 +10,7 @@ pub mod chain;
 pub mod config_space;
 pub mod counters;
 pub mod device;
+pub mod entropy;
 pub mod event_loop;
 pub mod interrupt;
 pub mod queue;
