@@ -1,0 +1,42 @@
+//! Why a guest could not be loaded, told to the person who gave the options.
+
+use illico_memory::OutOfRam;
+
+use super::elf::ElfError;
+use super::image::ImageError;
+use super::initrd::InitrdError;
+
+/// Why a guest could not be loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The file is no kernel image.
+    #[error("cannot boot this file")]
+    Image(#[from] ImageError),
+    /// The image is an ELF file, or has one inside, that cannot be booted.
+    #[error("cannot boot this kernel")]
+    Elf(#[from] ElfError),
+    /// The image is compressed.
+    #[error("cannot boot a bzImage yet; give the vmlinux inside")]
+    BzImage,
+    /// The initrd could not be placed.
+    #[error("cannot load the initrd")]
+    Initrd(#[from] InitrdError),
+    /// There is not even memory for what every guest gets.
+    #[error("{bytes} bytes of memory are too little for any guest; give it 16M or more")]
+    Memory { bytes: u64 },
+    /// A range that was checked turned out not to be RAM.
+    #[error("writing the boot data")]
+    BootData(#[from] OutOfRam),
+}
+
+impl LoadError {
+    /// The option that the error is about.
+    pub fn option(&self) -> &'static str {
+        match self {
+            Self::Image(_) | Self::BzImage => "--kernel",
+            Self::Elf(ElfError::OutOfRam { .. }) | Self::Memory { .. } | Self::BootData(_) => "--memory",
+            Self::Elf(_) => "--kernel",
+            Self::Initrd(_) => "--initrd",
+        }
+    }
+}

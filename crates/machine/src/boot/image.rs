@@ -1,0 +1,111 @@
+//! What a kernel file is, told by its first bytes.
+
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects
+)]
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+
+/// The formats that can be booted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// An uncompressed kernel: `vmlinux`, or any other that PVH enters.
+    Elf,
+    /// The compressed `vmlinuz` of a distribution.
+    BzImage,
+}
+
+/// Why a file is no kernel image.
+#[derive(Debug, thiserror::Error)]
+pub enum ImageError {
+    #[error("reading its first bytes")]
+    Read(#[source] io::Error),
+    #[error("it is not a regular file")]
+    NotAFile,
+    #[error("the file is empty")]
+    Empty,
+    #[error("the file has only {0} bytes, which is no kernel")]
+    Short(u64),
+    #[error("it is {what}; {fix}")]
+    Other { what: &'static str, fix: &'static str },
+    #[error("it is neither an ELF file nor a bzImage; it begins with the bytes {0}")]
+    Unknown(String),
+}
+
+/// Where the setup header of a bzImage begins with its magic (Linux Documentation/arch/x86/boot.rst).
+const SETUP_MAGIC: (usize, &[u8]) = (0x202, b"HdrS");
+/// No image of either format is shorter than its first sector and the header in the second one.
+const LEAST: u64 = 52;
+
+/// Formats that are given by mistake: where their magic is, the magic, what it is, what to do.
+#[rustfmt::skip]
+const MISTAKES: &[(usize, &[u8], &str, &str)] = &[
+    (0x00, b"\x1f\x8b", "a file compressed with gzip", "unpack it with gunzip"),
+    (0x00, b"\x28\xb5\x2f\xfd", "a file compressed with zstd", "unpack it with unzstd"),
+    (0x00, b"\xfd7zXZ\0", "a file compressed with xz", "unpack it with unxz"),
+    (0x00, b"BZh", "a file compressed with bzip2", "unpack it with bunzip2"),
+    (0x00, b"\x04\x22\x4d\x18", "a file compressed with lz4", "unpack it with unlz4"),
+    (0x00, b"\x02\x21\x4c\x18", "a file compressed with lz4", "unpack it with unlz4"),
+    (0x00, b"\x5d\0\0", "a file compressed with lzma", "unpack it with unlzma"),
+    (0x00, b"07070", "a cpio archive, which looks like an initramfs", "give it with --initrd"),
+    (0x00, b"#!", "a script", "give the kernel itself"),
+    (0x00, b"!<arch>\n", "a Debian package or an ar archive", "unpack it with dpkg -x and give boot/vmlinuz-*"),
+    (0x00, b"\xed\xab\xee\xdb", "an RPM package", "unpack it with rpm2cpio and give the vmlinuz in it"),
+    (0x00, b"QFI\xfb", "a qcow2 disk image", "give its kernel, and the disk with --disk"),
+    (0x00, b"\x27\x05\x19\x56", "a U-Boot image", "give the kernel in it"),
+    (0x38, b"ARM\x64", "a kernel for 64-bit ARM", "this machine is x86-64"),
+    (0x38, b"RSC\x05", "a kernel for RISC-V", "this machine is x86-64"),
+    (257, b"ustar", "a tar archive", "unpack it and give the kernel in it"),
+    (0x00, b"MZ", "an EFI program without a Linux setup header", "give the kernel in it (for a unified kernel image: objcopy --dump-section .linux=FILE)"),
+    (510, b"\x55\xaa", "a boot sector or a disk image", "give its kernel, and the disk with --disk"),
+];
+
+/// Recognises the format of `file`, and says how many bytes it has.
+pub fn recognise(file: &File) -> Result<(Format, u64), ImageError> {
+    let metadata = file.metadata().map_err(ImageError::Read)?;
+    if !metadata.is_file() {
+        return Err(ImageError::NotAFile);
+    }
+    let size = metadata.len();
+    let mut head = [0; 1024];
+    let len = size.min(head.len() as u64) as usize;
+    let head = head.get_mut(..len).unwrap_or_default();
+    file.read_exact_at(head, 0).map_err(ImageError::Read)?;
+    recognise_bytes(head, size).map(|format| (format, size))
+}
+
+fn recognise_bytes(head: &[u8], size: u64) -> Result<Format, ImageError> {
+    let has = |(at, magic): (usize, &[u8])| head.get(at..).is_some_and(|rest| rest.starts_with(magic));
+    if size == 0 {
+        return Err(ImageError::Empty);
+    }
+    if has((0, b"\x7fELF")) {
+        return Ok(Format::Elf);
+    }
+    if has(SETUP_MAGIC) {
+        return Ok(Format::BzImage);
+    }
+    for &(at, magic, what, fix) in MISTAKES {
+        if has((at, magic)) {
+            return Err(ImageError::Other { what, fix });
+        }
+    }
+    if size < LEAST {
+        return Err(ImageError::Short(size));
+    }
+    if head.iter().all(|byte| byte.is_ascii_graphic() || byte.is_ascii_whitespace()) {
+        return Err(ImageError::Other { what: "a text file", fix: "give the kernel itself" });
+    }
+    let first: Vec<String> = head.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    Err(ImageError::Unknown(first.join(" ")))
+}
+
+#[cfg(test)]
+#[path = "image_test.rs"]
+mod tests;
