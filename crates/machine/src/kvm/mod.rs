@@ -1,1 +1,131 @@
-//! The KVM interface: the only place that makes its system calls, and the only unsafe code of this crate.
+//! Linux's /dev/kvm: the only room that makes KVM calls, and the only one of this crate with unsafe code.
+//!
+//! Follows Documentation/virt/kvm/api.rst of Linux 6.12. The machine is always the same one: local APICs
+//! in the kernel, the IOAPIC ours (split irqchip), no PIC, no PIT. There is no trait over hypervisors,
+//! because there is one.
+
+mod cpuid;
+mod kick;
+mod msr;
+mod registers;
+mod run_page;
+mod stats;
+mod vcpu;
+mod vm;
+
+use std::fs::File;
+use std::io;
+use std::os::fd::{FromRawFd, IntoRawFd};
+use std::path::{Path, PathBuf};
+
+pub use cpuid::{CpuModel, Vendor};
+pub use kick::Kick;
+pub use kvm_ioctls::Cap;
+pub use registers::Registers;
+pub use stats::{ParseStatsError, Stat, Stats};
+pub use vcpu::{Entry, Exit, InternalError, Vcpu};
+pub use vm::{MsiMessage, SlotId, Vm, VmOptions};
+
+/// Where Linux offers KVM.
+pub const DEVICE: &str = "/dev/kvm";
+
+/// The only version that there has been since Linux 2.6.22; api.rst § 4.1 tells programs to insist on it.
+const API_VERSION: i32 = 12;
+
+/// What went wrong between us and KVM.
+#[derive(Debug, thiserror::Error)]
+pub enum KvmError {
+    /// There is no such device.
+    #[error(
+        "{} does not exist: load kvm_intel or kvm_amd (modprobe), switch virtualisation on in the firmware, \
+         or, where this machine is virtual itself, nested virtualisation in its hypervisor", path.display()
+    )]
+    Missing {
+        /// What was opened.
+        path: PathBuf,
+    },
+    /// The device is there, for others.
+    #[error(
+        "{} may not be opened by this user: run as root or join the group that owns it \
+         (usually `usermod -aG kvm USER`, then log in again)", path.display()
+    )]
+    NotPermitted {
+        /// What was opened.
+        path: PathBuf,
+    },
+    /// It speaks something else.
+    #[error("KVM has API version {found}, not {API_VERSION}: this is no KVM of Linux 2.6.22 or newer")]
+    ApiVersion {
+        /// The answer to `KVM_GET_API_VERSION`, negative for an error.
+        found: i32,
+    },
+    /// The kernel refused a call.
+    #[error("cannot {attempt}")]
+    Refused {
+        /// What was attempted, with its values.
+        attempt: String,
+        /// What the kernel said.
+        #[source]
+        source: io::Error,
+    },
+    /// The kernel's statistics are not what api.rst § 4.134 describes.
+    #[error("cannot understand the statistics of KVM")]
+    Stats(#[from] ParseStatsError),
+}
+
+impl KvmError {
+    fn refused(attempt: impl Into<String>) -> impl FnOnce(kvm_ioctls::Error) -> Self {
+        let attempt = attempt.into();
+        move |error| Self::Refused { attempt, source: error.into() }
+    }
+}
+
+/// An open /dev/kvm of the right version.
+#[derive(Debug)]
+pub struct Kvm {
+    fd: kvm_ioctls::Kvm,
+}
+
+impl Kvm {
+    /// Opens [`DEVICE`].
+    pub fn open() -> Result<Self, KvmError> {
+        Self::open_at(Path::new(DEVICE))
+    }
+
+    /// Opens the device at `path`.
+    pub fn open_at(path: &Path) -> Result<Self, KvmError> {
+        let file = File::options().read(true).write(true).open(path).map_err(|source| {
+            let path = path.to_owned();
+            match source.kind() {
+                io::ErrorKind::NotFound => KvmError::Missing { path },
+                io::ErrorKind::PermissionDenied => KvmError::NotPermitted { path },
+                _ => KvmError::Refused { attempt: format!("open {}", path.display()), source },
+            }
+        })?;
+        Self::from_file(file)
+    }
+
+    /// Takes a /dev/kvm that somebody else opened.
+    pub fn from_file(file: File) -> Result<Self, KvmError> {
+        // SAFETY: the descriptor was owned by `file`, which gave it up.
+        let fd = unsafe { kvm_ioctls::Kvm::from_raw_fd(file.into_raw_fd()) };
+        match fd.get_api_version() {
+            API_VERSION => Ok(Self { fd }),
+            found => Err(KvmError::ApiVersion { found }),
+        }
+    }
+
+    /// What KVM says to a capability: 0 for no, 1 for yes, or a number that the capability gives a meaning.
+    pub fn check(&self, capability: Cap) -> i32 {
+        self.fd.check_extension_int(capability)
+    }
+
+    /// Makes a machine without memory and without vCPUs.
+    pub fn create_vm(&self, options: &VmOptions) -> Result<Vm, KvmError> {
+        Vm::create(&self.fd, options)
+    }
+}
+
+#[cfg(test)]
+#[path = "kvm_test.rs"]
+mod tests;

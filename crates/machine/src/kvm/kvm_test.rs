@@ -1,0 +1,341 @@
+//! Guests of a few instructions on the real /dev/kvm. Without one these tests fail and say so.
+//!
+//! The code is 32-bit, as at a PVH entry: flat segments, no paging.
+
+use std::sync::Arc;
+use std::thread;
+
+use illico_memory::{GuestAddress, Layout, Mapping, Pages, Ram};
+use vmm_sys_util::eventfd::{EFD_NONBLOCK, EventFd};
+
+use super::*;
+use crate::boot;
+
+const CODE: u32 = 0x1000;
+const DATA: u32 = 0x2000;
+/// A port that the tests agree to end with.
+const DONE: [u8; 2] = [0xe6, 0x99]; // out 0x99, al
+
+fn kvm() -> Kvm {
+    Kvm::open().expect("these tests need a /dev/kvm that this user may open")
+}
+
+struct Guest {
+    ram: Ram,
+    vm: Arc<Vm>,
+    vcpu: Vcpu,
+}
+
+/// A machine with 64 KiB of RAM whose only vCPU is about to run `code`.
+fn guest(code: &[&[u8]]) -> Guest {
+    let kvm = kvm();
+    let vm = Arc::new(kvm.create_vm(&VmOptions { ioapic_pins: 2 }).unwrap());
+    let ram = Ram::new(&Layout::flat(0x1_0000), Pages::Small).unwrap();
+    ram.write(GuestAddress(CODE.into()), &code.concat()).unwrap();
+    vm.map_ram(&ram).unwrap();
+    let vcpu = vm.create_vcpu(0, &CpuModel::new(&kvm, 1).unwrap()).unwrap();
+    vcpu.enter_at(&boot::Entry::Pvh { entry: CODE, start_info: GuestAddress(0x5157) }).unwrap();
+    Guest { ram, vm, vcpu }
+}
+
+fn mov_eax(value: u32) -> Vec<u8> {
+    [&[0xb8], value.to_le_bytes().as_slice()].concat()
+}
+
+fn mov_ecx(value: u32) -> Vec<u8> {
+    [&[0xb9], value.to_le_bytes().as_slice()].concat()
+}
+
+fn mov_dx(port: u16) -> Vec<u8> {
+    [&[0x66, 0xba], port.to_le_bytes().as_slice()].concat()
+}
+
+fn load_eax(from: u32) -> Vec<u8> {
+    [&[0xa1], from.to_le_bytes().as_slice()].concat()
+}
+
+fn store_eax(to: u32) -> Vec<u8> {
+    [&[0xa3], to.to_le_bytes().as_slice()].concat()
+}
+
+const OUT_DX_EAX: [u8; 1] = [0xef];
+const IN_EAX_DX: [u8; 1] = [0xed];
+const REP_OUTSB: [u8; 2] = [0xf3, 0x6e];
+const REP_INSB: [u8; 2] = [0xf3, 0x6c];
+const UD2: [u8; 2] = [0x0f, 0x0b];
+const SPIN: [u8; 2] = [0xeb, 0xfe];
+
+fn done() -> Exit {
+    Exit::PortWrite { port: 0x99, size: 1, value: 0 }
+}
+
+impl Guest {
+    /// Runs to the next exit, whose value (of al in the case of DONE) does not matter.
+    fn run(&mut self, entry: Entry) -> Exit {
+        match self.vcpu.run(entry) {
+            Exit::PortWrite { port: 0x99, size: 1, .. } => done(),
+            exit => exit,
+        }
+    }
+}
+
+#[test]
+fn a_pvh_guest_starts_in_flat_protected_mode_with_the_start_info_in_ebx() {
+    // mov eax, ebx
+    let mut guest = guest(&[&[0x89, 0xd8], &mov_dx(0x505), &OUT_DX_EAX]);
+    assert_eq!(guest.run(Entry::Resume), Exit::PortWrite { port: 0x505, size: 4, value: 0x5157 });
+    let dump = guest.vcpu.registers().unwrap().to_string();
+    assert!(dump.contains("rax 0000000000005157") && dump.contains("cs  0010  base 0  limit ffffffff"), "{dump}");
+}
+
+#[test]
+fn a_port_read_gets_the_answer_of_the_next_entry() {
+    let code = [mov_eax(0x1234_5678), mov_dx(0x600), IN_EAX_DX.into(), OUT_DX_EAX.into()].concat();
+    let mut guest = guest(&[&code]);
+    assert_eq!(guest.run(Entry::Resume), Exit::PortRead { port: 0x600, size: 4 });
+    let answered = guest.run(Entry::Read(0xffff_ffff_c0ff_ee00));
+    assert_eq!(answered, Exit::PortWrite { port: 0x600, size: 4, value: 0xc0ff_ee00 });
+}
+
+#[test]
+fn a_read_without_an_answer_is_all_ones() {
+    let code = [mov_dx(0x600), IN_EAX_DX.into(), OUT_DX_EAX.into(), load_eax(0xd000_0000), OUT_DX_EAX.into()].concat();
+    let mut guest = guest(&[&code]);
+    assert_eq!(guest.run(Entry::Resume), Exit::PortRead { port: 0x600, size: 4 });
+    assert_eq!(guest.run(Entry::Resume), Exit::PortWrite { port: 0x600, size: 4, value: u32::MAX });
+    assert_eq!(guest.run(Entry::Resume), Exit::MmioRead { at: GuestAddress(0xd000_0000), size: 4 });
+    assert_eq!(guest.run(Entry::Resume), Exit::PortWrite { port: 0x600, size: 4, value: u32::MAX });
+}
+
+#[test]
+fn memory_that_is_not_there_is_asked_of_us() {
+    let mut guest = guest(&[&load_eax(0xd000_0070), &store_eax(0xd000_1000)]);
+    assert_eq!(guest.run(Entry::Resume), Exit::MmioRead { at: GuestAddress(0xd000_0070), size: 4 });
+    let stored = Exit::MmioWrite { at: GuestAddress(0xd000_1000), size: 4, value: 0x7472_6976 };
+    assert_eq!(guest.run(Entry::Read(0x7472_6976)), stored);
+}
+
+#[test]
+fn string_output_comes_one_element_at_a_time() {
+    // mov esi, DATA
+    let code = [vec![0xbe], DATA.to_le_bytes().into(), mov_ecx(6), mov_dx(0x3f8), REP_OUTSB.into(), DONE.into()];
+    let mut guest = guest(&[&code.concat()]);
+    guest.ram.write(GuestAddress(DATA.into()), b"illico").unwrap();
+    for byte in *b"illico" {
+        assert_eq!(guest.run(Entry::Resume), Exit::PortWrite { port: 0x3f8, size: 1, value: byte.into() });
+    }
+    assert_eq!(guest.run(Entry::Resume), done());
+}
+
+#[test]
+fn string_input_is_answered_one_element_at_a_time() {
+    // mov edi, DATA
+    let code = [vec![0xbf], DATA.to_le_bytes().into(), mov_ecx(4), mov_dx(0x3f8), REP_INSB.into(), DONE.into()];
+    let mut guest = guest(&[&code.concat()]);
+    let mut entry = Entry::Resume;
+    for byte in *b"vite" {
+        assert_eq!(guest.run(entry), Exit::PortRead { port: 0x3f8, size: 1 });
+        entry = Entry::Read(byte.into());
+    }
+    assert_eq!(guest.run(entry), done());
+    let mut read = [0; 4];
+    guest.ram.read(GuestAddress(DATA.into()), &mut read).unwrap();
+    assert_eq!(&read, b"vite");
+}
+
+#[test]
+fn a_kick_gets_a_spinning_guest_out_every_time() {
+    let mut guest = guest(&[&SPIN]);
+    let kick = guest.vcpu.kick_handle();
+    thread::scope(|scope| {
+        // One kick at a time: the next one only after the last one was noticed.
+        let (noticed, wait) = std::sync::mpsc::channel();
+        scope.spawn(move || {
+            for _ in 0..200 {
+                kick.kick();
+                wait.recv().unwrap();
+            }
+        });
+        for _ in 0..200 {
+            assert_eq!(guest.run(Entry::Resume), Exit::Interrupted);
+            noticed.send(()).unwrap();
+        }
+    });
+}
+
+#[test]
+fn a_kick_before_the_run_is_not_lost_and_waits_for_the_access_in_progress() {
+    let mut guest = guest(&[&load_eax(0xd000_0000), &store_eax(DATA), &DONE]);
+    assert!(matches!(guest.run(Entry::Resume), Exit::MmioRead { .. }));
+    guest.vcpu.kick_handle().kick();
+    assert_eq!(guest.run(Entry::Read(0x5151)), Exit::Interrupted);
+    // The load is complete, the instruction after it has not begun.
+    let registers = guest.vcpu.registers().unwrap();
+    assert_eq!((registers.rip(), registers.regs.rax), (u64::from(CODE) + 5, 0x5151));
+    assert_eq!(guest.run(Entry::Resume), done());
+}
+
+#[test]
+fn a_kick_of_a_vcpu_that_is_gone_does_nothing() {
+    let guest = guest(&[&SPIN]);
+    let kick = guest.vcpu.kick_handle();
+    drop(guest);
+    kick.kick();
+}
+
+#[test]
+fn an_ioeventfd_counts_writes_that_do_not_exit() {
+    let (any, five) = (EventFd::new(EFD_NONBLOCK).unwrap(), EventFd::new(EFD_NONBLOCK).unwrap());
+    let writes = [mov_eax(5), store_eax(0xd000_0050), store_eax(0xd000_0054), store_eax(0xd000_0050)].concat();
+    let others = [mov_eax(6), store_eax(0xd000_0050), store_eax(0xd000_0054), DONE.into()].concat();
+    let mut guest = guest(&[&writes, &others]);
+    guest.vm.ioeventfd(&any, GuestAddress(0xd000_0050), None).unwrap();
+    guest.vm.ioeventfd(&five, GuestAddress(0xd000_0054), Some(5)).unwrap();
+    // Only the value that does not match comes up.
+    let unmatched = Exit::MmioWrite { at: GuestAddress(0xd000_0054), size: 4, value: 6 };
+    assert_eq!(guest.run(Entry::Resume), unmatched);
+    assert_eq!(guest.run(Entry::Resume), done());
+    assert_eq!((any.read().unwrap(), five.read().unwrap()), (3, 1));
+}
+
+#[test]
+fn a_dropped_ioeventfd_lets_writes_come_up_again() {
+    let event = EventFd::new(EFD_NONBLOCK).unwrap();
+    let mut guest = guest(&[&store_eax(0xd000_0050)]);
+    guest.vm.ioeventfd(&event, GuestAddress(0xd000_0050), None).unwrap();
+    guest.vm.drop_ioeventfd(&event, GuestAddress(0xd000_0050), None).unwrap();
+    assert!(matches!(guest.run(Entry::Resume), Exit::MmioWrite { .. }));
+}
+
+#[test]
+fn a_window_for_reading_is_read_without_exits_and_written_with_them() {
+    let window = Mapping::anonymous(0x1000, Pages::Small).unwrap().part(0, 0x1000).unwrap();
+    window.store_u32(8, 0x1af4, std::sync::atomic::Ordering::Relaxed);
+    let at = 0xe000_0000;
+    let mut guest = guest(&[&load_eax(at + 8), &store_eax(at + 0x10), &load_eax(at + 8), &DONE]);
+    let slot = guest.vm.map_window(GuestAddress(at.into()), &window, false).unwrap();
+    let write = Exit::MmioWrite { at: GuestAddress(u64::from(at) + 0x10), size: 4, value: 0x1af4 };
+    assert_eq!(guest.run(Entry::Resume), write);
+    assert_eq!(window.load_u32(0x10, std::sync::atomic::Ordering::Relaxed), 0);
+    // Once it is unmapped, reads come up too, and the slot can be used again.
+    guest.vm.unmap(slot).unwrap();
+    assert_eq!(guest.run(Entry::Resume), Exit::MmioRead { at: GuestAddress(u64::from(at) + 8), size: 4 });
+    assert_eq!(guest.vm.map_window(GuestAddress(at.into()), &window, true).unwrap(), slot);
+}
+
+#[test]
+fn a_triple_fault_is_a_shutdown() {
+    assert_eq!(guest(&[&UD2]).run(Entry::Resume), Exit::Shutdown);
+}
+
+#[test]
+fn the_kernel_counts_the_exits_that_it_had() {
+    // mov al, 0; out 0x99, al: ten times
+    let code: Vec<u8> = [[0xe6, 0x99]; 10].concat();
+    let mut guest = guest(&[&code]);
+    let exits = |guest: &Guest| {
+        let stats = guest.vcpu.stats().unwrap().expect("this kernel has KVM_CAP_BINARY_STATS_FD");
+        stats.get("exits").unwrap_or_else(|| panic!("no exits in {stats:?}"))
+    };
+    assert_eq!(exits(&guest), 0);
+    for _ in 0..10 {
+        assert_eq!(guest.run(Entry::Resume), done());
+    }
+    // Where hardware runs the guest, the host's timer may have added some.
+    assert!(exits(&guest) >= 10, "{}", exits(&guest));
+    let machine = guest.vm.stats().unwrap().unwrap();
+    assert!(machine.get("remote_tlb_flush").is_some(), "{machine:?}");
+}
+
+#[test]
+fn the_cpuid_and_the_x2apic_are_what_was_set() {
+    let code = [
+        mov_eax(0xb),
+        mov_ecx(1),
+        vec![0x0f, 0xa2, 0x89, 0xd8], // cpuid; mov eax, ebx
+        OUT_DX_EAX.into(),
+        mov_eax(0x4000_0010),
+        vec![0x0f, 0xa2], // cpuid
+        mov_dx(0x505),
+        OUT_DX_EAX.into(),
+        mov_ecx(0x1b),
+        vec![0x0f, 0x32], // rdmsr
+        mov_dx(0x505),
+        OUT_DX_EAX.into(),
+    ];
+    let mut guest = guest(&[&code.concat()]);
+    assert!(matches!(guest.run(Entry::Resume), Exit::PortWrite { value: 1, .. }), "cores");
+    let tsc_khz = guest.run(Entry::Resume);
+    assert!(matches!(tsc_khz, Exit::PortWrite { value: 100_000.., .. }), "{tsc_khz:?}");
+    assert_eq!(guest.run(Entry::Resume), Exit::PortWrite { port: 0x505, size: 4, value: 0xfee0_0d00 });
+}
+
+const IDT: u32 = 0x3000;
+const GDT: u32 = 0x4000;
+const POINTERS: u32 = 0x5000;
+const HANDLER: u32 = 0x6000;
+const STACK: u32 = 0x8000;
+const VECTOR: u32 = 0x41;
+
+/// A guest that reports to port 0x505, waits with interrupts on, and whose handler for [`VECTOR`] is DONE.
+fn guest_with_interrupts(wait: &[u8]) -> Guest {
+    let code = [
+        vec![0xbc], // mov esp, STACK
+        STACK.to_le_bytes().into(),
+        vec![0x0f, 0x01, 0x15], // lgdt [POINTERS]
+        POINTERS.to_le_bytes().into(),
+        vec![0x0f, 0x01, 0x1d], // lidt [POINTERS + 8]
+        (POINTERS + 8).to_le_bytes().into(),
+        mov_ecx(0x80f), // the spurious vector register switches the APIC on
+        mov_eax(0x1ff),
+        vec![0x31, 0xd2, 0x0f, 0x30], // xor edx, edx; wrmsr
+        mov_dx(0x505),
+        OUT_DX_EAX.into(),
+        vec![0xfb], // sti
+        wait.into(),
+    ];
+    let guest = guest(&[&code.concat()]);
+    let put = |at: u32, bytes: &[u8]| guest.ram.write(GuestAddress(at.into()), bytes).unwrap();
+    let pointer = |limit: u16, base: u32| [limit.to_le_bytes().as_slice(), &base.to_le_bytes()].concat();
+    put(POINTERS, &pointer(0x1f, GDT));
+    put(POINTERS + 8, &pointer(0x7ff, IDT));
+    // Selector 0x10 is flat code, 0x18 flat data, as at the entry.
+    put(GDT + 0x10, &0x00cf_9b00_0000_ffff_u64.to_le_bytes());
+    put(GDT + 0x18, &0x00cf_9300_0000_ffff_u64.to_le_bytes());
+    // A 32-bit interrupt gate: selector 0x10, present.
+    put(IDT + 8 * VECTOR, &(0x8e00_0010_0000_u64 | u64::from(HANDLER)).to_le_bytes());
+    put(HANDLER, &DONE);
+    guest
+}
+
+#[test]
+fn a_message_reaches_the_guest() {
+    let mut guest = guest_with_interrupts(&SPIN);
+    assert!(matches!(guest.run(Entry::Resume), Exit::PortWrite { port: 0x505, .. }));
+    guest.vm.signal_msi(MsiMessage { address: 0xfee0_0000, data: VECTOR }).unwrap();
+    assert_eq!(guest.run(Entry::Resume), done());
+}
+
+#[test]
+fn an_eventfd_wakes_a_halted_guest_through_its_route() {
+    // hlt
+    let mut guest = guest_with_interrupts(&[&[0xf4], SPIN.as_slice()].concat());
+    let (event, gsi) = (EventFd::new(EFD_NONBLOCK).unwrap(), 24);
+    let message = MsiMessage { address: 0xfee0_0000, data: VECTOR };
+    guest.vm.set_routes(&[(0, MsiMessage { data: 0x20, ..message }), (gsi, message)]).unwrap();
+    guest.vm.irqfd(&event, gsi).unwrap();
+    assert!(matches!(guest.run(Entry::Resume), Exit::PortWrite { port: 0x505, .. }));
+    thread::scope(|scope| {
+        scope.spawn(|| event.write(1).unwrap());
+        assert_eq!(guest.run(Entry::Resume), done());
+    });
+    guest.vm.drop_irqfd(&event, gsi).unwrap();
+}
+
+#[test]
+fn a_device_that_is_no_kvm_is_refused_with_the_reason() {
+    let missing = Kvm::open_at(Path::new("/nowhere/kvm")).unwrap_err();
+    assert!(matches!(&missing, KvmError::Missing { .. }) && missing.to_string().contains("modprobe"), "{missing}");
+    let other = Kvm::open_at(Path::new("/dev/null")).unwrap_err();
+    assert!(matches!(other, KvmError::ApiVersion { .. }), "{other}");
+}

@@ -1,0 +1,216 @@
+//! One virtual machine: its memory slots, its interrupt routes, and the writes that become events.
+//!
+//! The irqchip is split (api.rst § 7.5): local APICs in the kernel, the IOAPIC with us, so all routes are
+//! messages. Not here: which GSI means what, and what a slot is for.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use illico_memory::{GuestAddress, Ram, Window};
+use kvm_bindings::{
+    KVM_CAP_PMU_CAPABILITY, KVM_CAP_SPLIT_IRQCHIP, KVM_IRQ_ROUTING_MSI, KVM_MEM_READONLY, KVM_PMU_CAP_DISABLE,
+    KvmIrqRouting, kvm_enable_cap, kvm_irq_routing_entry, kvm_irq_routing_entry__bindgen_ty_1, kvm_irq_routing_msi,
+    kvm_irq_routing_msi__bindgen_ty_1, kvm_msi, kvm_userspace_memory_region,
+};
+use kvm_ioctls::{IoEventAddress, NoDatamatch, VmFd};
+use vmm_sys_util::eventfd::EventFd;
+
+use super::{CpuModel, KvmError, Stats, Vcpu, stats};
+
+/// What a machine is made with.
+#[derive(Debug, Clone, Default)]
+pub struct VmOptions {
+    /// Pins of our IOAPIC. GSIs below it are scanned for level-triggered routes, whose end the guest
+    /// reports by [`Exit::IoapicEoi`](super::Exit::IoapicEoi).
+    pub ioapic_pins: u32,
+}
+
+/// A message-signalled interrupt: a write that a device would make to the local APICs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct MsiMessage {
+    /// Where: 0xfee… with the destination.
+    pub address: u64,
+    /// What: the vector and how it is delivered.
+    pub data: u32,
+}
+
+/// A memory slot in use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SlotId(u32);
+
+/// What a slot shows the guest; kept because the kernel keeps only the host address.
+struct Slot {
+    at: GuestAddress,
+    _window: Window,
+}
+
+/// A virtual machine. Whoever shares it wraps it into an `Arc`.
+pub struct Vm {
+    fd: VmFd,
+    slots: Mutex<Vec<Option<Slot>>>,
+}
+
+/// Three pages for the TSS that old Intel processors (no "unrestricted guest") need to run real mode, in which
+/// vCPUs wake up from SIPI, as virtual-8086 mode. Just below 4 GiB, above KVM's own identity page (0xfffbc000).
+/// Elsewhere KVM ignores it.
+const TSS_ADDRESS: usize = 0xfffb_d000;
+
+impl Vm {
+    pub(super) fn create(kvm: &kvm_ioctls::Kvm, options: &VmOptions) -> Result<Self, KvmError> {
+        let fd = kvm.create_vm().map_err(KvmError::refused("create a virtual machine"))?;
+        let pins = options.ioapic_pins;
+        let mut split = kvm_enable_cap { cap: KVM_CAP_SPLIT_IRQCHIP, ..Default::default() };
+        split.args[0] = pins.into();
+        fd.enable_cap(&split).map_err(KvmError::refused(format!("split the irqchip, with {pins} pins")))?;
+        fd.set_tss_address(TSS_ADDRESS).map_err(KvmError::refused("set the address of KVM's TSS"))?;
+        // An AMD processor has four counters whether CPUID says so or not, and a kernel that finds them arms
+        // a watchdog with them. KVMs before 5.18 and those without a PMU refuse, and then there is no harm.
+        let mut pmu = kvm_enable_cap { cap: KVM_CAP_PMU_CAPABILITY, ..Default::default() };
+        pmu.args[0] = KVM_PMU_CAP_DISABLE.into();
+        let _absent_anyway = fd.enable_cap(&pmu);
+        Ok(Self { fd, slots: Mutex::default() })
+    }
+
+    pub(super) fn fd(&self) -> &VmFd {
+        &self.fd
+    }
+
+    fn slots(&self) -> MutexGuard<'_, Vec<Option<Slot>>> {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Shows the guest its RAM.
+    pub fn map_ram(&self, ram: &Ram) -> Result<(), KvmError> {
+        for region in ram.regions() {
+            self.map_window(region.start, &region.window, true)?;
+        }
+        Ok(())
+    }
+
+    /// Shows the guest a window of host memory. If it is not writable for the guest, reads go to memory
+    /// without an exit and writes come up as [`Exit::MmioWrite`](super::Exit::MmioWrite).
+    pub fn map_window(&self, at: GuestAddress, window: &Window, writable: bool) -> Result<SlotId, KvmError> {
+        let mut slots = self.slots();
+        let free = slots.iter().position(Option::is_none).unwrap_or(slots.len());
+        let region = kvm_userspace_memory_region {
+            slot: free as u32,
+            flags: if writable { 0 } else { KVM_MEM_READONLY },
+            guest_phys_addr: at.0,
+            memory_size: window.len() as u64,
+            userspace_addr: window.host_address(),
+        };
+        // SAFETY: the window is mapped memory; the slot table keeps it so until the slot is gone.
+        let result = unsafe { self.fd.set_user_memory_region(region) };
+        result.map_err(KvmError::refused(format!(
+            "map {:#x} bytes of memory at {at} into slot {free}{}",
+            window.len(),
+            if writable { "" } else { " for reading" }
+        )))?;
+        let slot = Some(Slot { at, _window: window.clone() });
+        match slots.get_mut(free) {
+            Some(empty) => *empty = slot,
+            None => slots.push(slot),
+        }
+        Ok(SlotId(free as u32))
+    }
+
+    /// Takes a window away from the guest.
+    pub fn unmap(&self, slot: SlotId) -> Result<(), KvmError> {
+        let mut slots = self.slots();
+        let Some(used) = slots.get_mut(slot.0 as usize) else { return Ok(()) };
+        let Some(at) = used.as_ref().map(|slot| slot.at) else { return Ok(()) };
+        let region = kvm_userspace_memory_region { slot: slot.0, guest_phys_addr: at.0, ..Default::default() };
+        // SAFETY: a size of 0 deletes the slot; no memory is passed.
+        let result = unsafe { self.fd.set_user_memory_region(region) };
+        result.map_err(KvmError::refused(format!("unmap slot {} at {at}", slot.0)))?;
+        *used = None;
+        Ok(())
+    }
+
+    /// Makes a signal on `event` the interrupt of `gsi`, without us.
+    pub fn irqfd(&self, event: &EventFd, gsi: u32) -> Result<(), KvmError> {
+        self.fd.register_irqfd(event, gsi).map_err(KvmError::refused(format!("tie an eventfd to GSI {gsi}")))
+    }
+
+    /// Undoes [`Vm::irqfd`].
+    pub fn drop_irqfd(&self, event: &EventFd, gsi: u32) -> Result<(), KvmError> {
+        self.fd.unregister_irqfd(event, gsi).map_err(KvmError::refused(format!("untie an eventfd from GSI {gsi}")))
+    }
+
+    /// Makes the guest's writes to `at` signals on `event`, without an exit to us: of four bytes that equal
+    /// `datamatch`, or, without one, of any size and any data, which the kernel finds without decoding.
+    pub fn ioeventfd(&self, event: &EventFd, at: GuestAddress, datamatch: Option<u32>) -> Result<(), KvmError> {
+        let address = IoEventAddress::Mmio(at.0);
+        match datamatch {
+            Some(data) => self.fd.register_ioevent(event, &address, data),
+            None => self.fd.register_ioevent(event, &address, NoDatamatch),
+        }
+        .map_err(KvmError::refused(format!("tie writes at {at} (value {datamatch:?}) to an eventfd")))
+    }
+
+    /// Undoes [`Vm::ioeventfd`] of the same arguments.
+    pub fn drop_ioeventfd(&self, event: &EventFd, at: GuestAddress, datamatch: Option<u32>) -> Result<(), KvmError> {
+        let address = IoEventAddress::Mmio(at.0);
+        match datamatch {
+            Some(data) => self.fd.unregister_ioevent(event, &address, data),
+            None => self.fd.unregister_ioevent(event, &address, NoDatamatch),
+        }
+        .map_err(KvmError::refused(format!("untie writes at {at} (value {datamatch:?}) from an eventfd")))
+    }
+
+    /// Replaces all routes: which message each GSI is. One call waits for all vCPUs (SRCU), so it is worth
+    /// collecting changes.
+    pub fn set_routes(&self, routes: &[(u32, MsiMessage)]) -> Result<(), KvmError> {
+        let entries: Vec<_> = routes.iter().map(|&(gsi, message)| route(gsi, message)).collect();
+        let count = entries.len();
+        let table = KvmIrqRouting::from_entries(&entries).map_err(|_| KvmError::Refused {
+            attempt: format!("set {count} interrupt routes"),
+            source: std::io::ErrorKind::InvalidInput.into(),
+        })?;
+        self.fd.set_gsi_routing(&table).map_err(KvmError::refused(format!("set {count} interrupt routes")))
+    }
+
+    /// Delivers one message now.
+    pub fn signal_msi(&self, message: MsiMessage) -> Result<(), KvmError> {
+        let msi = kvm_msi {
+            address_lo: message.address as u32,
+            address_hi: (message.address >> 32) as u32,
+            data: message.data,
+            ..Default::default()
+        };
+        // Above 0: delivered; 0: the guest blocks it, which is its own affair.
+        self.fd.signal_msi(msi).map_err(KvmError::refused(format!("deliver {message:x?}")))?;
+        Ok(())
+    }
+
+    /// Makes vCPU `index`, which is its APIC id as well. Number 0 is the one that starts.
+    pub fn create_vcpu(self: &Arc<Self>, index: u8, model: &CpuModel) -> Result<Vcpu, KvmError> {
+        Vcpu::create(self, index, model)
+    }
+
+    /// The kernel's own counters for the machine, or `None` where it keeps them to itself.
+    pub fn stats(&self) -> Result<Option<Stats>, KvmError> {
+        stats::of(&self.fd)
+    }
+}
+
+fn route(gsi: u32, message: MsiMessage) -> kvm_irq_routing_entry {
+    let msi = kvm_irq_routing_msi {
+        address_lo: message.address as u32,
+        address_hi: (message.address >> 32) as u32,
+        data: message.data,
+        __bindgen_anon_1: kvm_irq_routing_msi__bindgen_ty_1 { pad: 0 },
+    };
+    kvm_irq_routing_entry {
+        gsi,
+        type_: KVM_IRQ_ROUTING_MSI,
+        u: kvm_irq_routing_entry__bindgen_ty_1 { msi },
+        ..Default::default()
+    }
+}
+
+impl fmt::Debug for Vm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Vm").field("slots", &self.slots().len()).finish_non_exhaustive()
+    }
+}
