@@ -1,9 +1,11 @@
 //! From the bytes of a kernel image to guest memory that a vCPU can be entered at.
 //!
 //! [`image`] recognises the file, [`elf`] loads it, [`initrd`] and [`cmdline`] go beside it at the
-//! [`places`] that the memory map follows from, and [`pvh`] writes what the guest reads first. What
+//! [`places`] that the memory map follows from, and [`acpi`] describes the machine and
+//! [`pvh`] writes what the guest reads first. What
 //! comes out is an [`Entry`]: registers are the work of `kvm`.
 
+pub mod acpi;
 pub mod cmdline;
 pub mod elf;
 mod entry;
@@ -17,8 +19,9 @@ mod testkit;
 
 use std::fs::File;
 
-use illico_memory::{GuestAddress, Ram};
+use illico_memory::Ram;
 
+pub use self::acpi::Acpi;
 pub use self::cmdline::CommandLine;
 pub use self::entry::{BOOT_CS, BOOT_DS, BOOT_TSS, Entry};
 pub use self::error::LoadError;
@@ -39,6 +42,8 @@ pub struct Sources<'a> {
     pub initrd: Option<&'a File>,
     /// The command line.
     pub command_line: &'a CommandLine,
+    /// What the ACPI tables tell.
+    pub acpi: &'a Acpi,
 }
 
 /// Loads a guest into RAM that is still zero, and says how to enter it.
@@ -56,7 +61,8 @@ pub fn load(ram: &Ram, sources: &Sources<'_>) -> Result<Entry, LoadError> {
     let taken: Vec<Range> = elf.segments.iter().map(|segment| segment.memory).collect();
     let initrd = sources.initrd.map(|file| initrd::load(ram, file, PVH_CEILING, &taken)).transpose()?;
     sources.command_line.write(ram)?;
-    let map = places::memory_map(ram, None);
-    let start_info = pvh::write_start_info(ram, &map, initrd, None::<GuestAddress>)?;
+    let rsdp = sources.acpi.write(ram)?;
+    let map = places::memory_map(ram, sources.acpi.pci.as_ref().map(|pci| pci.ecam));
+    let start_info = pvh::write_start_info(ram, &map, initrd, rsdp)?;
     Ok(Entry::Pvh { entry, start_info })
 }

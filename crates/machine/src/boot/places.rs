@@ -67,8 +67,8 @@ pub enum Kind {
     Acpi = 3,
 }
 
-/// The memory map that the guest is told. `ecam` is the PCI configuration space: Linux trusts the
-/// MCFG table early only where the map has its range reserved.
+/// The memory map that the guest is told. `ecam` is the PCI configuration space, which may be in it
+/// as reserved besides being a resource of the motherboard (PCI Firmware 3.3 § 4.1.2, note 2).
 pub fn memory_map(ram: &Ram, ecam: Option<Range>) -> Vec<(Range, Kind)> {
     let mut map = vec![(Range { start: 0, end: CONVENTIONAL_END }, Kind::Ram), (ACPI, Kind::Acpi)];
     for region in ram.regions() {

@@ -58,7 +58,7 @@ pub fn write_start_info(
     ram: &Ram,
     map: &[(Range, Kind)],
     initrd: Option<Range>,
-    rsdp: Option<GuestAddress>,
+    rsdp: GuestAddress,
 ) -> Result<GuestAddress, OutOfRam> {
     let info = StartInfo {
         magic: MAGIC,
@@ -67,7 +67,7 @@ pub fn write_start_info(
         nr_modules: initrd.is_some().into(),
         modlist_paddr: if initrd.is_some() { START_INFO.0 + MODULES } else { 0 },
         cmdline_paddr: COMMAND_LINE.0,
-        rsdp_paddr: rsdp.map_or(0, |at| at.0),
+        rsdp_paddr: rsdp.0,
         memmap_paddr: START_INFO.0 + MEMORY_MAP,
         memmap_entries: map.len() as u32,
         reserved: 0,

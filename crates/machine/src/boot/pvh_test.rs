@@ -19,7 +19,7 @@ fn the_start_info_has_version_1_with_map_module_and_rsdp() {
     let ram = Ram::new(&Layout::flat(16 << 20), Pages::Small).unwrap();
     let map = memory_map(&ram, None);
     let initrd = Range { start: 0xfff000, end: 0xfff123 };
-    let at = write_start_info(&ram, &map, Some(initrd), Some(GuestAddress(0xe0000))).unwrap().0;
+    let at = write_start_info(&ram, &map, Some(initrd), GuestAddress(0xe0000)).unwrap().0;
     assert_eq!(u32_at(&ram, at), 0x336ec578);
     assert_eq!(u32_at(&ram, at + 4), 1);
     assert_eq!(u32_at(&ram, at + 12), 1);
@@ -39,6 +39,6 @@ fn the_start_info_has_version_1_with_map_module_and_rsdp() {
 #[test]
 fn without_initrd_there_is_no_module() {
     let ram = Ram::new(&Layout::flat(16 << 20), Pages::Small).unwrap();
-    let at = write_start_info(&ram, &memory_map(&ram, None), None, None).unwrap().0;
-    assert_eq!((u32_at(&ram, at + 12), u64_at(&ram, at + 16), u64_at(&ram, at + 32)), (0, 0, 0));
+    let at = write_start_info(&ram, &memory_map(&ram, None), None, GuestAddress(0xe0000)).unwrap().0;
+    assert_eq!((u32_at(&ram, at + 12), u64_at(&ram, at + 16)), (0, 0));
 }
