@@ -1,0 +1,271 @@
+//! The persistent memory device (VirtIO 1.3 § 5.19): a file of the host that the guest has in its
+//! physical address space, and mounts with DAX. Reading and writing it costs no exit and no copy.
+//!
+//! The device itself says where the memory is and makes it durable: a flush request is one `fdatasync`.
+//! Who maps the file's [`Pmem::window`] into the guest, and where, is not decided here.
+//!
+//! - Guests hold such memory in 2 MiB sections: Linux 6.12 refuses a device whose start or end is not
+//!   a multiple of 2 MiB ("misaligned, unable to map"), so a file of another length is refused here.
+//! - A read-only file is mapped without the right to write, and its memory slot must be read-only too.
+//!   The guest is not told (§ 5.19 has no word for it), so it should mount with `-o ro`: what it writes
+//!   all the same leaves the guest as an MMIO exit and goes nowhere.
+//! - A hole in a sparse file gets its block when the guest first writes there. Where the host's file
+//!   system is full, that write cannot happen and the machine ends: `fallocate` the file beforehand.
+
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects
+)]
+
+use std::fs::File;
+use std::io;
+use std::os::fd::AsFd;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use illico_memory::{Access, GuestAddress, MapError, Mapping, Window};
+use serde::{Deserialize, Serialize};
+
+use crate::chain::Chain;
+use crate::device::{Activation, Device};
+use crate::event_loop::{Fault, Polling, Source, Worker};
+use crate::image_lock::{self, LockError};
+use crate::queue::Queue;
+use crate::spec::Kind;
+
+/// A file that the guest has as persistent memory.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct PmemSpec {
+    /// The file. Its length must be a multiple of 2 MiB.
+    pub path: PathBuf,
+    /// The guest may not write to it.
+    #[serde(default)]
+    pub readonly: bool,
+}
+
+/// The device cannot be set up.
+#[derive(Debug, thiserror::Error)]
+#[error("--pmem path={path}")]
+pub struct PmemError {
+    path: PathBuf,
+    #[source]
+    why: Why,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum Why {
+    #[error("opening the file for {}", if *.readonly { "reading" } else { "reading and writing (or say readonly)" })]
+    Open { readonly: bool, source: io::Error },
+    #[error("it is not a regular file")]
+    NotAFile,
+    #[error("its length of {len} bytes is not a multiple of 2 MiB: truncate -s {} '{path}'", wanted(*.len))]
+    Length { len: u64, path: PathBuf },
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    #[error(transparent)]
+    Map(#[from] MapError),
+}
+
+/// What start and length are multiples of.
+pub const ALIGNMENT: u64 = 2 << 20;
+
+/// The length to give a file that has not the right one: nothing of it is cut off.
+fn wanted(len: u64) -> u64 {
+    len.max(1).checked_next_multiple_of(ALIGNMENT).unwrap_or(ALIGNMENT)
+}
+
+/// A guest flushes from several threads at once; what waits together is made durable together.
+const QUEUE_SIZE: u16 = 64;
+
+/// § 5.19.6: the only request, and its two answers.
+const REQ_TYPE_FLUSH: u32 = 0;
+const RESP_OK: u32 = 0;
+const RESP_EIO: u32 = 1;
+
+/// A persistent memory device at rest.
+#[derive(Debug)]
+pub struct Pmem {
+    name: String,
+    backing: Arc<Backing>,
+    window: Window,
+    address: Option<GuestAddress>,
+}
+
+impl Pmem {
+    /// Opens, checks, locks and maps the file.
+    pub fn open(spec: &PmemSpec, name: impl Into<String>) -> Result<Self, PmemError> {
+        let failed = |why| PmemError { path: spec.path.clone(), why };
+        let (file, window) = map(&spec.path, spec.readonly).map_err(failed)?;
+        let backing = Backing { file, readonly: spec.readonly, failed: AtomicBool::new(false) };
+        Ok(Self { name: name.into(), backing: Arc::new(backing), window, address: None })
+    }
+
+    /// The host memory that the guest shall have; only to be read where [`Self::readonly`].
+    pub fn window(&self) -> &Window {
+        &self.window
+    }
+
+    /// Its length in bytes, a multiple of [`ALIGNMENT`].
+    pub fn size(&self) -> u64 {
+        self.window.len() as u64
+    }
+
+    /// Whether the guest may only read it: the memory slot must be read-only.
+    pub fn readonly(&self) -> bool {
+        self.backing.readonly
+    }
+
+    /// Says where the guest has it, a multiple of [`ALIGNMENT`]. To be told before the driver looks.
+    pub fn place(&mut self, address: GuestAddress) {
+        debug_assert!(address.is_aligned(ALIGNMENT), "pmem at {address}");
+        self.address = Some(address);
+    }
+}
+
+fn map(path: &Path, readonly: bool) -> Result<(File, Window), Why> {
+    let open = File::options()
+        .read(true)
+        .write(!readonly)
+        // A named pipe would wait for its other end; on regular files it changes nothing.
+        .custom_flags(libc::O_NONBLOCK)
+        .open(path);
+    let file = open.map_err(|source| Why::Open { readonly, source })?;
+    let metadata = file.metadata().map_err(|source| Why::Open { readonly, source })?;
+    if !metadata.is_file() {
+        return Err(Why::NotAFile);
+    }
+    image_lock::lock(&file, readonly)?;
+    let len = metadata.len();
+    if len == 0 || !len.is_multiple_of(ALIGNMENT) {
+        return Err(Why::Length { len, path: path.to_owned() });
+    }
+    let access = if readonly { Access::ReadOnly } else { Access::ReadWrite };
+    let window = Mapping::file(file.as_fd(), usize::try_from(len).unwrap_or(usize::MAX), access)?;
+    Ok((file, window))
+}
+
+/// The file, kept open for its lock and for flushes.
+#[derive(Debug)]
+struct Backing {
+    file: File,
+    readonly: bool,
+    /// A flush has failed once.
+    failed: AtomicBool,
+}
+
+impl Backing {
+    /// Makes durable what the guest has written until now, and says so in the words of § 5.19.6.
+    ///
+    /// A flush that fails is never followed by one that succeeds: the kernel forgets which pages it
+    /// could not write, so the next `fdatasync` would promise what is not on the disk.
+    fn flush(&self, name: &str) -> u32 {
+        if self.readonly {
+            return RESP_OK;
+        }
+        if self.failed.load(Ordering::Relaxed) {
+            return RESP_EIO;
+        }
+        match self.file.sync_data() {
+            Ok(()) => RESP_OK,
+            Err(error) => {
+                self.failed.store(true, Ordering::Relaxed);
+                eprintln!("illico: {name}: flushing the file: {error}; from now on every flush of the guest fails");
+                RESP_EIO
+            }
+        }
+    }
+}
+
+impl Device for Pmem {
+    fn kind(&self) -> Kind {
+        Kind::Pmem
+    }
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn features(&self) -> u64 {
+        0
+    }
+
+    fn queue_sizes(&self) -> Vec<u16> {
+        vec![QUEUE_SIZE]
+    }
+
+    /// § 5.19.4: start and size.
+    fn config(&self) -> Vec<u8> {
+        let start = self.address.unwrap_or_default().0;
+        [start.to_le_bytes(), self.size().to_le_bytes()].concat()
+    }
+
+    fn start(&mut self, mut activation: Activation) -> Result<Vec<Box<dyn Worker>>, Fault> {
+        if self.address.is_none() {
+            return Err(Fault::new("it was given no guest address"));
+        }
+        let queue = activation.take_queue(0)?;
+        let (name, backing) = (self.name.clone(), Arc::clone(&self.backing));
+        Ok(vec![Box::new(Flusher { queue, name, backing, waiting: Vec::with_capacity(QUEUE_SIZE.into()) })])
+    }
+}
+
+/// Answers flush requests.
+struct Flusher {
+    queue: Queue,
+    name: String,
+    backing: Arc<Backing>,
+    /// Requests that the next `fdatasync` answers; empty between calls.
+    waiting: Vec<Chain>,
+}
+
+impl Flusher {
+    /// Takes all requests there are and answers them after one flush, which began after each of them.
+    fn serve(&mut self) -> Result<Polling, Fault> {
+        self.queue.disable_kicks();
+        for _ in 0..QUEUE_SIZE {
+            let Some(chain) = self.queue.pop()? else { break };
+            self.waiting.push(chain);
+        }
+        let mut flushed = None;
+        for chain in self.waiting.drain(..) {
+            let mut kind = [0; 4];
+            let asked = chain.readable.copy_to(0, &mut kind);
+            let response = match asked {
+                Ok(()) if u32::from_le_bytes(kind) == REQ_TYPE_FLUSH => {
+                    *flushed.get_or_insert_with(|| self.backing.flush(&self.name))
+                }
+                _ => RESP_EIO,
+            };
+            // A request without room for the answer gets none.
+            let answered = chain.writable.copy_from(0, &response.to_le_bytes());
+            self.queue.complete(chain, if answered.is_ok() { 4 } else { 0 });
+        }
+        self.queue.signal();
+        Ok(if self.queue.enable_kicks() { Polling::Again } else { Polling::Sleep })
+    }
+}
+
+impl Worker for Flusher {
+    fn sources(&self) -> Vec<Source> {
+        vec![Source::readable(self.queue.kick())]
+    }
+
+    fn ready(&mut self, _source: usize) -> Result<Polling, Fault> {
+        self.serve()
+    }
+
+    fn poll(&mut self) -> Result<Polling, Fault> {
+        self.serve()
+    }
+}
+
+#[cfg(test)]
+#[path = "pmem_test.rs"]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+mod tests;
