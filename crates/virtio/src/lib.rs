@@ -8,6 +8,7 @@
 
 pub mod chain;
 pub mod config_space;
+pub mod console;
 pub mod counters;
 pub mod device;
 pub mod entropy;
