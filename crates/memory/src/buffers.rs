@@ -97,6 +97,14 @@ impl Buffers {
         })
     }
 
+    /// Sets every byte of the request to `byte`.
+    pub fn fill(&self, byte: u8) {
+        for range in self.iovecs() {
+            // SAFETY: live ranges of guest memory, of which nobody holds a reference.
+            unsafe { std::ptr::write_bytes(range.iov_base.cast::<u8>(), byte, range.iov_len) };
+        }
+    }
+
     fn each(&self, offset: usize, wanted: usize, mut visit: impl FnMut(*mut u8, usize)) -> Result<(), Short> {
         let short = Short { offset, wanted, len: self.len };
         let end = offset.checked_add(wanted).filter(|&end| end <= self.len).ok_or(short)?;
@@ -184,6 +192,23 @@ impl Buffers {
             // SAFETY: as above.
             None => unsafe { libc::writev(file.as_raw_fd(), ranges, count) },
         };
+        usize::try_from(put).map_err(|_| io::Error::last_os_error())
+    }
+
+    /// Like [`Buffers::read_from`], but only what the page cache holds: where the call would have to
+    /// wait for a device it is a `WouldBlock` (or, from a file system that cannot tell, `Unsupported`).
+    pub fn read_cached(&self, file: BorrowedFd<'_>, position: u64) -> io::Result<usize> {
+        let ((ranges, count), position) = (self.for_kernel(), offset(position)?);
+        // SAFETY: the ranges are live guest memory for as long as `ram` is held.
+        let got = unsafe { libc::preadv2(file.as_raw_fd(), ranges, count, position, libc::RWF_NOWAIT) };
+        usize::try_from(got).map_err(|_| io::Error::last_os_error())
+    }
+
+    /// Like [`Buffers::write_to`], but what it says was written is on stable storage.
+    pub fn write_stable(&self, file: BorrowedFd<'_>, position: u64) -> io::Result<usize> {
+        let ((ranges, count), position) = (self.for_kernel(), offset(position)?);
+        // SAFETY: the ranges are live guest memory for as long as `ram` is held.
+        let put = unsafe { libc::pwritev2(file.as_raw_fd(), ranges, count, position, libc::RWF_DSYNC) };
         usize::try_from(put).map_err(|_| io::Error::last_os_error())
     }
 

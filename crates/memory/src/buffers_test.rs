@@ -60,6 +60,32 @@ fn a_file_is_read_and_written_in_place() {
     assert_eq!(text, "gateau\0u");
 }
 
+#[test]
+fn a_fill_touches_what_is_left_of_the_list_and_nothing_else() {
+    let ram = ram();
+    let (mut buffers, _) = list(&ram, &[(0x10, 4), (0x18, 2)]);
+    buffers.advance(3).unwrap();
+    buffers.fill(0xee);
+    let mut around = [0; 12];
+    ram.read(GuestAddress(0x10), &mut around).unwrap();
+    assert_eq!(around, [0, 0, 0, 0xee, 0, 0, 0, 0, 0xee, 0xee, 0, 0]);
+}
+
+#[test]
+fn what_a_stable_write_wrote_is_read_from_the_page_cache() {
+    let ram = ram();
+    ram.write(GuestAddress(0), b"brioche").unwrap();
+    let (source, _) = list(&ram, &[(0, 3), (3, 4)]);
+    let (target, _) = list(&ram, &[(0x100, 7)]);
+    let file = tempfile::tempfile().unwrap();
+    assert_eq!(source.write_stable(file.as_fd(), 9).unwrap(), 7);
+    match target.read_cached(file.as_fd(), 9) {
+        Ok(got) => assert_eq!((got, bytes_of(&target)), (7, b"brioche".to_vec())),
+        // A file system may not be able to say what is cached.
+        Err(error) => assert_eq!(error.kind(), std::io::ErrorKind::Unsupported),
+    }
+}
+
 fn ranges() -> impl Strategy<Value = Vec<(u64, u32)>> {
     prop::collection::vec((0_u64..0xf00, 0_u32..64), 0..8)
 }

@@ -6,6 +6,7 @@
 
 #![deny(unsafe_code)]
 
+pub mod block;
 pub mod chain;
 pub mod config_space;
 pub mod console;

@@ -1,0 +1,100 @@
+use std::io::Write;
+
+use illico_memory::{GuestAddress, Ram};
+use tempfile::{NamedTempFile, TempDir};
+
+use super::*;
+use crate::testkit::ram;
+
+fn image(len: u64) -> NamedTempFile {
+    let file = NamedTempFile::new().unwrap();
+    file.as_file().set_len(len).unwrap();
+    file
+}
+
+fn open(path: &Path, readonly: bool) -> Result<Disk, DiskError> {
+    Disk::open(path, readonly, "disk0".into())
+}
+
+fn data(ram: &Ram, len: u32) -> Buffers {
+    let mut data = Buffers::new(ram.clone());
+    data.push(GuestAddress(0), len).unwrap();
+    data
+}
+
+#[test]
+fn what_is_no_disk_is_refused_with_a_way_out() {
+    let folder = TempDir::new().unwrap();
+    let (empty, odd) = (image(0), image(1000));
+    for (path, expected) in [
+        (folder.path(), "it is a directory; name a raw image file"),
+        (Path::new("/dev/null"), "neither a file nor a block device"),
+        (&folder.path().join("nowhere"), "truncate --size=1G FILE"),
+        (empty.path(), "0 bytes is not a disk: it must be sectors of 512 bytes (grow it"),
+        (odd.path(), "1000 bytes is not a disk: it must be sectors of 512 bytes (pad it"),
+    ] {
+        let text = open(path, false).unwrap_err().to_string();
+        assert!(text.starts_with(&format!("--disk path={}: ", path.display())), "{text}");
+        assert!(text.contains(expected), "{text}");
+    }
+}
+
+#[test]
+fn an_image_has_one_writer_or_any_number_of_readers() {
+    let image = image(512);
+    let writer = open(image.path(), false).unwrap();
+    for readonly in [false, true] {
+        assert!(matches!(open(image.path(), readonly), Err(DiskError::InUse { .. })));
+    }
+    drop(writer);
+    let readers = [open(image.path(), true).unwrap(), open(image.path(), true).unwrap()];
+    assert!(matches!(open(image.path(), false), Err(DiskError::InUse { .. })));
+    drop(readers);
+    open(image.path(), false).unwrap();
+}
+
+#[test]
+fn a_short_transfer_goes_on_where_it_stopped() {
+    let ram = ram(4096);
+    let mut data = data(&ram, 1000);
+    let mut calls = Vec::new();
+    transfer(&mut data, 5000, |data, position| {
+        calls.push((position, data.len()));
+        match calls.len() {
+            2 => Err(ErrorKind::Interrupted.into()),
+            _ => Ok(400.min(data.len())),
+        }
+    })
+    .unwrap();
+    assert_eq!(calls, [(5000, 1000), (5400, 600), (5400, 600), (5800, 200)]);
+}
+
+#[test]
+fn a_transfer_that_gets_nowhere_is_an_error() {
+    let ram = ram(4096);
+    let error = transfer(&mut data(&ram, 10), 0, |_, _| Ok(0)).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::UnexpectedEof);
+}
+
+#[test]
+fn zeros_are_written_out_where_nothing_else_can_make_them() {
+    // A file system without ZERO_RANGE; where it is missing, the way of the host's is taken.
+    let folder = TempDir::new_in("/dev/shm").or_else(|_| TempDir::new()).unwrap();
+    let mut file = NamedTempFile::new_in(folder.path()).unwrap();
+    file.write_all(&[7; 256 << 10]).unwrap();
+    let disk = open(file.path(), false).unwrap();
+    disk.write_zeroes(Segment { position: 512, len: 200 << 10, unmap: false }).unwrap();
+    let bytes = std::fs::read(file.path()).unwrap();
+    assert!(bytes[512..][..200 << 10].iter().all(|&byte| byte == 0));
+    assert_eq!(bytes.iter().filter(|&&byte| byte == 7).count(), 56 << 10);
+}
+
+#[test]
+fn failures_are_counted() {
+    let image = image(512);
+    let disk = open(image.path(), false).unwrap();
+    for _ in 0..5 {
+        disk.report("a test", &ErrorKind::StorageFull.into());
+    }
+    assert_eq!(disk.failures(), 5);
+}

@@ -1,0 +1,149 @@
+//! The block device (VirtIO 1.3 § 5.2): a raw image file or a block device of the host as the guest's
+//! disk, with one worker for each queue.
+//!
+//! The host's page cache is the disk's write-back cache: a write is acknowledged when it is there, and a
+//! flush only after `fdatasync` has succeeded. A driver that cannot flush gets write-through. The cache mode cannot be
+//! toggled (CONFIG_WCE), and there are no image formats, no zones and no secure erase.
+
+mod disk;
+mod ioctl;
+pub mod request;
+mod spec;
+mod worker;
+
+use std::sync::Arc;
+
+use zerocopy::little_endian::{U16, U32, U64};
+use zerocopy::{Immutable, IntoBytes};
+
+use crate::device::{Activation, Device};
+use crate::event_loop::{Fault, Worker};
+use crate::spec::Kind;
+
+use disk::Disk;
+use request::{MAX_SEGMENT_SECTORS, MAX_SEGMENTS, SECTOR};
+pub use spec::{DiskError, DiskSpec, MAX_QUEUES};
+use worker::Server;
+
+// Feature bits, § 5.2.3.
+const F_SEG_MAX: u64 = 1 << 2;
+const F_RO: u64 = 1 << 5;
+const F_BLK_SIZE: u64 = 1 << 6;
+const F_FLUSH: u64 = 1 << 9;
+const F_TOPOLOGY: u64 = 1 << 10;
+const F_MQ: u64 = 1 << 12;
+const F_DISCARD: u64 = 1 << 13;
+const F_WRITE_ZEROES: u64 = 1 << 14;
+
+/// Entries of each queue. A chain has at most as many descriptors, in an indirect table too.
+const QUEUE_SIZE: u16 = 256;
+
+/// Data segments of a request: what a chain holds besides header and status.
+const SEG_MAX: u32 = QUEUE_SIZE as u32 - 2;
+
+/// The configuration space up to the last field that is offered, § 5.2.4.
+#[derive(IntoBytes, Immutable)]
+#[repr(C)]
+struct Config {
+    capacity: U64,
+    size_max: U32,
+    seg_max: U32,
+    geometry: [u8; 4],
+    blk_size: U32,
+    physical_block_exp: u8,
+    alignment_offset: u8,
+    min_io_size: U16,
+    opt_io_size: U32,
+    writeback: u8,
+    unused0: u8,
+    num_queues: U16,
+    max_discard_sectors: U32,
+    max_discard_seg: U32,
+    discard_sector_alignment: U32,
+    max_write_zeroes_sectors: U32,
+    max_write_zeroes_seg: U32,
+    write_zeroes_may_unmap: u8,
+    unused1: [u8; 3],
+}
+
+/// A disk at rest.
+#[derive(Debug)]
+pub struct Block {
+    disk: Arc<Disk>,
+    queues: u16,
+}
+
+impl Block {
+    /// Opens what `spec` says; `name` is what the disk is called where `spec` names no id.
+    pub fn open(spec: &DiskSpec, name: &str) -> Result<Self, DiskError> {
+        spec.check()?;
+        let name = spec.id.as_deref().unwrap_or(name).to_owned();
+        let disk = Disk::open(&spec.path, spec.readonly, name)?;
+        Ok(Self { disk: Arc::new(disk), queues: spec.queues })
+    }
+}
+
+impl Device for Block {
+    fn kind(&self) -> Kind {
+        Kind::Block
+    }
+
+    fn name(&self) -> &str {
+        self.disk.name()
+    }
+
+    fn features(&self) -> u64 {
+        let access = if self.disk.extent().readonly { F_RO } else { F_DISCARD | F_WRITE_ZEROES };
+        let several = if self.queues > 1 { F_MQ } else { 0 };
+        F_SEG_MAX | F_BLK_SIZE | F_FLUSH | F_TOPOLOGY | access | several
+    }
+
+    fn queue_sizes(&self) -> Vec<u16> {
+        vec![QUEUE_SIZE; self.queues.into()]
+    }
+
+    fn config(&self) -> Vec<u8> {
+        let blocks = self.disk.blocks();
+        let config = Config {
+            capacity: self.disk.extent().sectors.into(),
+            size_max: 0.into(),
+            seg_max: SEG_MAX.into(),
+            geometry: [0; 4],
+            blk_size: blocks.logical.into(),
+            physical_block_exp: (blocks.physical / blocks.logical).checked_ilog2().unwrap_or(0) as u8,
+            alignment_offset: 0,
+            min_io_size: u16::try_from(blocks.minimum / blocks.logical).unwrap_or(u16::MAX).into(),
+            opt_io_size: 0.into(),
+            writeback: 0,
+            unused0: 0,
+            num_queues: self.queues.into(),
+            max_discard_sectors: MAX_SEGMENT_SECTORS.into(),
+            max_discard_seg: (MAX_SEGMENTS as u32).into(),
+            discard_sector_alignment: (blocks.minimum / SECTOR as u32).into(),
+            max_write_zeroes_sectors: MAX_SEGMENT_SECTORS.into(),
+            max_write_zeroes_seg: (MAX_SEGMENTS as u32).into(),
+            write_zeroes_may_unmap: 1,
+            unused1: [0; 3],
+        };
+        config.as_bytes().to_vec()
+    }
+
+    fn start(&mut self, mut activation: Activation) -> Result<Vec<Box<dyn Worker>>, Fault> {
+        // A driver that cannot flush takes a completed write for a stable one (§ 5.2.6.2).
+        let write_through = activation.features & F_FLUSH == 0;
+        let mut workers: Vec<Box<dyn Worker>> = Vec::new();
+        // A driver with fewer vCPUs than queues enables the first few only.
+        for index in 0..usize::from(self.queues) {
+            if index > 0 && activation.queues.get(index).is_none_or(Option::is_none) {
+                continue;
+            }
+            let queue = activation.take_queue(index)?;
+            workers.push(Box::new(Server::new(queue, Arc::clone(&self.disk), write_through)));
+        }
+        Ok(workers)
+    }
+}
+
+#[cfg(test)]
+#[path = "block_test.rs"]
+mod tests;

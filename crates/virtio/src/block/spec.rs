@@ -1,0 +1,148 @@
+//! What a person says about a disk (`--disk`), and what can be wrong with it.
+
+use std::io::{self, ErrorKind};
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::request::{ID_BYTES, SECTOR};
+
+/// Queues of one disk at most: as many as a machine has vCPUs.
+pub const MAX_QUEUES: u16 = 64;
+
+/// A disk for the guest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DiskSpec {
+    /// The raw image file or block device.
+    pub path: PathBuf,
+    /// The guest may only read it. Several machines can share one read-only image.
+    #[serde(default)]
+    pub readonly: bool,
+    /// How many queues the guest gets, 1 to 64: up to one for each vCPU.
+    #[serde(default = "one")]
+    pub queues: u16,
+    /// What the guest reads as the serial number, at most 20 bytes; also the disk's name in tables.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+}
+
+fn one() -> u16 {
+    1
+}
+
+impl DiskSpec {
+    /// A writable disk with everything else left to its default.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into(), readonly: false, queues: one(), id: None }
+    }
+
+    pub(super) fn check(&self) -> Result<(), DiskError> {
+        if !(1..=MAX_QUEUES).contains(&self.queues) {
+            return Err(DiskError::Queues { queues: self.queues });
+        }
+        match &self.id {
+            Some(id) if id.is_empty() || id.len() > ID_BYTES || !id.bytes().all(|byte| byte.is_ascii_graphic()) => {
+                Err(DiskError::Id { id: id.clone() })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A disk cannot be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum DiskError {
+    /// Not a number of queues.
+    #[error("--disk queues={queues}: a disk has 1 to {MAX_QUEUES} queues")]
+    Queues {
+        /// What was asked for.
+        queues: u16,
+    },
+    /// Not a serial number.
+    #[error("--disk id={id}: an id is 1 to {ID_BYTES} ASCII characters without spaces")]
+    Id {
+        /// What was asked for.
+        id: String,
+    },
+    /// The file could not be opened.
+    #[error("--disk path={}: opening it for {}{}", path.display(), access(*readonly), open_fix(source, *readonly))]
+    Open {
+        /// The image.
+        path: PathBuf,
+        /// Whether only to read.
+        readonly: bool,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+    /// Something that no bytes can be read from at a position.
+    #[error("--disk path={}: it is {what}; name a raw image file or a block device", path.display())]
+    NotADisk {
+        /// The image.
+        path: PathBuf,
+        /// What it is.
+        what: &'static str,
+    },
+    /// Another process has locked it.
+    #[error(
+        "--disk path={}: another process has it open{}; stop that process, use a copy, or open it readonly everywhere",
+        path.display(),
+        if *readonly { " for writing" } else { "" }
+    )]
+    InUse {
+        /// The image.
+        path: PathBuf,
+        /// Whether it was to be read only.
+        readonly: bool,
+    },
+    /// The file system cannot lock.
+    #[error("--disk path={}: locking it (copy it to a file system that can lock files)", path.display())]
+    Lock {
+        /// The image.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+    /// Its size or its block size could not be found out.
+    #[error("--disk path={}: finding out its size", path.display())]
+    Measure {
+        /// The image.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+    /// Nothing, or part of a sector.
+    #[error(
+        "--disk path={}: {size} bytes is not a disk: it must be sectors of {SECTOR} bytes{}",
+        path.display(),
+        size_fix(*size)
+    )]
+    Size {
+        /// The image.
+        path: PathBuf,
+        /// Its length in bytes.
+        size: u64,
+    },
+}
+
+fn access(readonly: bool) -> &'static str {
+    if readonly { "reading" } else { "reading and writing" }
+}
+
+fn open_fix(error: &io::Error, readonly: bool) -> &'static str {
+    match error.kind() {
+        ErrorKind::NotFound => " (make one of 1 GiB with: truncate --size=1G FILE)",
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem if !readonly => {
+            " (allow it with chmod, or add readonly)"
+        }
+        ErrorKind::PermissionDenied => " (allow it with chmod)",
+        _ => "",
+    }
+}
+
+fn size_fix(size: u64) -> &'static str {
+    if size == 0 { " (grow it with: truncate --size=1G FILE)" } else { " (pad it with: truncate --size=%512 FILE)" }
+}
