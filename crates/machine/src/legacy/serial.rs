@@ -9,7 +9,7 @@ use std::convert::Infallible;
 use std::fmt;
 use std::io::Write;
 
-use vm_superio::{Serial, Trigger, serial::NoEvents};
+use vm_superio::{Serial as Registers, Trigger, serial::NoEvents};
 
 /// The first of the UART's ports, where every kernel looks for it.
 pub const PORT: u16 = 0x3f8;
@@ -27,8 +27,8 @@ const TYPED_AHEAD: usize = 64 << 10;
 const DATA: u8 = 0;
 
 /// The UART. Its ports and its input are two threads' business, so it is kept behind a lock.
-pub struct Uart {
-    registers: Serial<Line, NoEvents, Box<dyn Write + Send>>,
+pub struct Serial {
+    registers: Registers<Line, NoEvents, Box<dyn Write + Send>>,
     typed: VecDeque<u8>,
 }
 
@@ -44,11 +44,11 @@ impl Trigger for Line {
     }
 }
 
-impl Uart {
+impl Serial {
     /// A UART that writes to `output`, which should be a blocking file, and raises an edge-triggered
     /// interrupt by calling `interrupt`.
     pub fn new(interrupt: impl Fn() + Send + 'static, output: impl Write + Send + 'static) -> Self {
-        let registers = Serial::new(Line(Box::new(interrupt)), Box::new(output) as Box<dyn Write + Send>);
+        let registers = Registers::new(Line(Box::new(interrupt)), Box::new(output) as Box<dyn Write + Send>);
         Self { registers, typed: VecDeque::new() }
     }
 
@@ -90,9 +90,9 @@ impl Uart {
     }
 }
 
-impl fmt::Debug for Uart {
+impl fmt::Debug for Serial {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Uart({} bytes typed ahead)", self.typed.len())
+        write!(f, "Serial({} bytes typed ahead)", self.typed.len())
     }
 }
 

@@ -13,17 +13,17 @@ const RECEIVED_DATA: u8 = 1;
 const DATA_READY: u8 = 1;
 const LOOPBACK: u8 = 1 << 4;
 
-fn uart(output: impl Write + Send + 'static) -> (Uart, Arc<AtomicU32>) {
+fn uart(output: impl Write + Send + 'static) -> (Serial, Arc<AtomicU32>) {
     let interrupts = Arc::new(AtomicU32::new(0));
     let raised = Arc::clone(&interrupts);
     let raise = move || {
         raised.fetch_add(1, Ordering::SeqCst);
     };
-    (Uart::new(raise, output), interrupts)
+    (Serial::new(raise, output), interrupts)
 }
 
 /// What a driver reads for as long as there is data.
-fn drain(uart: &mut Uart) -> Vec<u8> {
+fn drain(uart: &mut Serial) -> Vec<u8> {
     let mut bytes = Vec::new();
     while uart.read(LINE_STATUS) & DATA_READY != 0 {
         bytes.push(uart.read(DATA));
