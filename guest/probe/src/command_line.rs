@@ -1,5 +1,6 @@
 //! The command line: `probe=<experiment>[=<argument>][,<experiment>...]`, options as `probe.<key>=<value>`, the
-//! console as `console=uart`. Anything else is left alone, since Linux's own options may stand on the same line.
+//! console as `console=uart`, and virtio-mmio devices as Linux takes them: `virtio_mmio.device=<size>@<base>:<irq>`.
+//! Anything else is left alone, since Linux's own options may stand on the same line.
 
 use crate::only::Only;
 
@@ -9,6 +10,14 @@ static COPY: Only<[u8; LONGEST]> = Only::new([0; LONGEST]);
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct CommandLine(&'static str);
+
+/// A device as the command line announces it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Announced {
+    pub(crate) base: u64,
+    pub(crate) size: u64,
+    pub(crate) interrupt: u32,
+}
 
 impl CommandLine {
     /// Copies the line away from memory that the allocator is about to own; called once.
@@ -48,6 +57,16 @@ impl CommandLine {
 
     pub(crate) fn number(self, key: &str, otherwise: u64) -> u64 {
         self.option(key).and_then(number).unwrap_or(otherwise)
+    }
+
+    pub(crate) fn devices(self) -> impl Iterator<Item = Announced> {
+        self.values("virtio_mmio.device").filter_map(|value| {
+            let (size, rest) = value.split_once('@')?;
+            let mut rest = rest.split(':');
+            let base = number(rest.next()?)?;
+            let interrupt = u32::try_from(number(rest.next()?)?).ok()?;
+            Some(Announced { base, size: number(size)?, interrupt })
+        })
     }
 }
 

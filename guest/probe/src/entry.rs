@@ -35,6 +35,7 @@ pub(crate) struct Fault {
 }
 
 unsafe extern "C" {
+    pub(crate) static mut page_directory_pointers: [u64; 512];
     pub(crate) static mut fault: Fault;
     pub(crate) static mut interrupts: [u64; VECTORS];
     pub(crate) static image_end: u8;

@@ -20,6 +20,9 @@ const APIC_BASE_MSR: u32 = 0x1b;
 const GLOBAL_ENABLE: u64 = 1 << 11;
 const X2APIC: u64 = 1 << 10;
 
+/// Where a device sends its messages: to the physical APIC 0, fixed delivery.
+pub(crate) const MESSAGE_ADDRESS: u64 = 0xfee0_0000;
+
 fn read(register: usize) -> u32 {
     // SAFETY: the page is mapped and is the local APIC's.
     unsafe { ((BASE + register) as *const u32).read_volatile() }

@@ -4,21 +4,34 @@
 #![no_std]
 #![no_main]
 
+extern crate alloc;
+
 mod command_line;
+mod device;
+mod dma;
 mod entry;
 mod experiments;
 mod freestanding;
 mod gate;
+mod ioapic;
 mod lapic;
 mod machine;
 mod memory;
 mod only;
+mod paging;
+mod patience;
+mod pci;
 mod power;
+mod region;
+mod registers;
 mod report;
+mod ring;
 mod start_info;
 mod uart;
+mod wired;
 
 use command_line::CommandLine;
+use device::Kind;
 use machine::Machine;
 use report::Console;
 use start_info::StartInfo;
@@ -30,12 +43,11 @@ extern "C" fn ring3(start_info: usize) -> ! {
     let Some(info) = (unsafe { StartInfo::at(start_info) }) else { power::panicked() };
     let command_line = CommandLine::keep(info.command_line());
     memory::start(info);
-    if command_line.wants_uart() {
-        report::open(Console::Uart);
-    }
     let interrupts = lapic::start();
+    let devices = device::find(command_line);
+    let mut machine = Machine { command_line, devices, interrupts };
+    report::open(console(&machine));
 
-    let mut machine = Machine { command_line, interrupts };
     let (mut run, mut failed) = (0, 0);
     for (name, argument) in command_line.experiments() {
         run += 1;
@@ -46,6 +58,15 @@ extern "C" fn ring3(start_info: usize) -> ! {
     }
     say!("end experiments={run} failed={failed}");
     power::off()
+}
+
+/// The UART if it is asked for, else a virtio console if there is one.
+fn console(machine: &Machine) -> Console {
+    if machine.command_line.wants_uart() {
+        return Console::Uart;
+    }
+    let device = machine.devices.iter().find(|device| device.kind == Kind::CONSOLE);
+    device.and_then(|device| Console::virtio(device, machine.ecam())).unwrap_or(Console::Silent)
 }
 
 /// Called from `entry.s` after an exception, on its own stack.

@@ -114,3 +114,20 @@ fn as_many_bytes_as_asked_for_go_through_the_uart() {
     let (dots, _) = said.split_once("probe:").expect("a report");
     assert_eq!(dots.len(), 300);
 }
+
+#[test]
+fn what_no_device_answers_harms_nobody() {
+    let (ended, said) = probe("console=uart probe=wild=platform");
+    assert_eq!(ended, End::Off);
+    for attack in ["holes", "ports", "strings", "almost-off", "ioapic", "configuration"] {
+        assert!(said.contains(&format!("probe: wild platform={attack} done=1\n")), "{attack} in:\n{said}");
+    }
+}
+
+#[test]
+fn a_missing_device_is_a_failure_with_a_reason() {
+    for experiment in ["blk", "net", "entropy", "pmem", "kicks"] {
+        let (_, said) = probe(&format!("console=uart probe={experiment}"));
+        assert!(said.contains(&format!("probe: {experiment} error=no-such-device\n")), "{said}");
+    }
+}

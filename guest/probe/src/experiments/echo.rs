@@ -1,22 +1,15 @@
 //! `echo`: sends back each line that the console delivers, as `echo line=<length>:<text>`, until one says `quit`.
 
 use super::{Failure, Outcome};
-use crate::machine::Machine;
-use crate::{say, uart};
+use crate::{report, say};
 
 const LONGEST: usize = 128;
 
-pub(super) fn run(machine: &Machine) -> Outcome {
-    if !machine.command_line.wants_uart() {
-        return Err(Failure("no-console"));
-    }
+pub(super) fn run() -> Outcome {
     say!("echo ready=1");
     let (mut line, mut length, mut lines) = ([0_u8; LONGEST], 0, 0_u32);
     loop {
-        let Some(byte) = uart::receive() else {
-            core::hint::spin_loop();
-            continue;
-        };
+        let byte = report::receive().ok_or(Failure("no-console"))?;
         if byte != b'\n' && byte != b'\r' {
             if length < LONGEST {
                 line[length] = byte;

@@ -7,17 +7,44 @@ use crate::machine::Machine;
 use crate::power;
 use crate::say;
 
+mod blk;
+mod block_queue;
 mod compute;
+mod console;
 mod echo;
+mod entropy;
 mod exits;
+mod frame;
 mod hello;
 mod interrupt;
+mod kicks;
+mod net;
+mod pmem;
 mod ring0;
 mod uart;
+mod wild;
 
 /// Why an experiment came to nothing: a word with hyphens, fit for `error=`.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Failure(&'static str);
+pub(crate) struct Failure(pub(crate) &'static str);
+
+impl From<virtio_drivers::Error> for Failure {
+    fn from(error: virtio_drivers::Error) -> Self {
+        use virtio_drivers::Error;
+        Self(match error {
+            Error::QueueFull => "queue-full",
+            Error::NotReady => "not-ready",
+            Error::WrongToken => "wrong-token",
+            Error::AlreadyUsed => "already-used",
+            Error::InvalidParam => "queue-too-small",
+            Error::DmaError => "no-memory",
+            Error::IoError => "io-error",
+            Error::Unsupported => "unsupported",
+            Error::ConfigSpaceTooSmall | Error::ConfigSpaceMissing => "no-configuration-space",
+            Error::SocketDeviceError(_) => "socket",
+        })
+    }
+}
 
 impl fmt::Display for Failure {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -35,7 +62,14 @@ pub(crate) fn run(machine: &mut Machine, name: &str, argument: Option<&str>) -> 
         "ring0" => ring0::run(),
         "compute" => compute::run(count),
         "interrupt" => interrupt::run(machine, count),
-        "echo" => echo::run(machine),
+        "console" => console::run(count),
+        "echo" => echo::run(),
+        "blk" => blk::run(machine),
+        "net" => net::run(machine, count),
+        "entropy" => entropy::run(machine),
+        "pmem" => pmem::run(machine),
+        "kicks" => kicks::run(machine, count),
+        "wild" => wild::run(machine, argument),
         "uart" => uart::run(machine, count),
         "exits" => exits::run(machine, count),
         "off" => power::off(),
