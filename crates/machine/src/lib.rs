@@ -1,5 +1,20 @@
 //! A configuration becomes a running virtual machine.
+//!
+//! [`config`] says what it is, [`build`] makes it, [`machine`] runs it: a thread for each vCPU
+//! ([`vcpu_thread`]) whose exits the [`bus`] answers, and a loop on the calling thread for devices.
+//! [`exits`] counts, [`report`] tells.
 
 pub mod boot;
+pub mod build;
+pub mod bus;
+pub mod config;
+pub mod control;
+pub mod devices;
+pub mod exits;
+pub mod irq;
 pub mod kvm;
 pub mod legacy;
+pub mod machine;
+pub mod pci;
+pub mod report;
+pub mod vcpu_thread;

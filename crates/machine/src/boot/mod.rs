@@ -6,8 +6,6 @@
 //! comes out is an [`Entry`]: registers are the work of `kvm`.
 
 pub mod acpi;
-pub mod bzimage;
-pub mod cache;
 pub mod cmdline;
 pub mod elf;
 mod entry;
@@ -18,19 +16,16 @@ pub mod places;
 pub mod pvh;
 #[cfg(test)]
 mod testkit;
-mod unpack;
 
 use std::fs::File;
 
 use illico_memory::Ram;
 
 pub use self::acpi::Acpi;
-pub use self::cache::Cache;
 pub use self::cmdline::CommandLine;
 pub use self::entry::{BOOT_CS, BOOT_DS, BOOT_TSS, Entry};
 pub use self::error::LoadError;
 
-use self::bzimage::Payload;
 use self::elf::Elf;
 use self::image::Format;
 use self::places::Range;
@@ -47,8 +42,6 @@ pub struct Sources<'a> {
     pub initrd: Option<&'a File>,
     /// The command line.
     pub command_line: &'a CommandLine,
-    /// Where unpacked kernels are kept.
-    pub cache: &'a Cache,
     /// What the ACPI tables tell.
     pub acpi: &'a Acpi,
 }
@@ -59,17 +52,11 @@ pub fn load(ram: &Ram, sources: &Sources<'_>) -> Result<Entry, LoadError> {
         return Err(LoadError::Memory { bytes: ram.size() });
     }
     let (format, size) = image::recognise(sources.kernel)?;
-    let unpacked;
-    let (file, size) = match format {
-        Format::Elf => (sources.kernel, size),
-        Format::BzImage => {
-            let payload = Payload::find(sources.kernel, size)?;
-            unpacked = sources.cache.unpacked(sources.kernel, &payload)?;
-            (&unpacked.0, unpacked.1)
-        }
+    let elf = match format {
+        Format::Elf => Elf::parse(sources.kernel, size)?,
+        Format::BzImage => return Err(LoadError::BzImage),
     };
-    let elf = Elf::parse(file, size)?;
-    elf.load(file, ram)?;
+    elf.load(sources.kernel, ram)?;
     let entry = elf.pvh.ok_or(elf::ElfError::NoPvhNote)?;
     let taken: Vec<Range> = elf.segments.iter().map(|segment| segment.memory).collect();
     let initrd = sources.initrd.map(|file| initrd::load(ram, file, PVH_CEILING, &taken)).transpose()?;

@@ -1,3 +1,7 @@
-//! Hardware of 1981, each piece only where a person asks for it.
+//! The little that is left of the PC, each piece there for a reason: an IOAPIC with as many pins as
+//! the machine has line interrupts, the ports of hardware-reduced ACPI, and a UART as a witness, only
+//! where a person asks for it.
 
+pub mod acpi_ports;
+pub mod ioapic;
 pub mod serial;

@@ -117,6 +117,12 @@ impl MmioTransport {
         &self.core
     }
 
+    /// Resets the device, as a driver does by writing 0 to the status register.
+    pub fn reset(&mut self) {
+        self.write_register(STATUS, 0);
+        self.show();
+    }
+
     /// What the guest reads without an exit, for a host that exits all the same.
     pub fn read(&self, offset: u64, out: &mut [u8]) {
         match usize::try_from(offset) {

@@ -157,6 +157,12 @@ impl PciTransport {
         &self.core
     }
 
+    /// Resets the device, as a driver does by writing 0 to the status register.
+    pub fn reset(&mut self) {
+        self.write_status(0);
+        self.show();
+    }
+
     /// Where the driver has put BAR 0, or `None` while it does not decode.
     pub fn bar(&self) -> Option<GuestAddress> {
         self.config.bar()

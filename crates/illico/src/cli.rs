@@ -1,0 +1,112 @@
+//! The command line: every option with what it does and an example.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Start a kernel in a microVM of its own, and see where every VMEXIT went.
+#[derive(Debug, Parser)]
+#[command(name = "illico", version, max_term_width = 100, propagate_version = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// What illico does.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Boot a kernel and join its console to this terminal.
+    #[command(after_help = BOOT_HELP)]
+    Boot(Box<Boot>),
+}
+
+const BOOT_HELP: &str = "\
+Examples:
+  illico boot --kernel vmlinuz --initrd initrd.img
+  illico boot --kernel vmlinux --disk path=root.img --cmdline 'root=/dev/vda rw' --exits
+  illico boot --kernel netbsd --memory 64M --console none --exits-json exits.json
+
+Keys: Ctrl-A x leaves, Ctrl-A Ctrl-A sends Ctrl-A.
+Signals: SIGTERM presses the guest's power button, a second one stops it at once.
+
+Status:
+  0    the guest powered off or reset, or you left with Ctrl-A x
+  101  the guest's kernel panicked (and said so through pvpanic)
+  102  a vCPU triple-faulted
+  103  KVM met something that it cannot do (KVM_EXIT_INTERNAL_ERROR)
+  104  a vCPU could not be entered
+  125  illico could not do what was asked: the message names the option and the fix
+  143  stopped by a second SIGTERM";
+
+/// Options of `illico boot`.
+#[derive(Debug, Args)]
+pub struct Boot {
+    /// Kernel: an ELF with a PVH note, a Linux vmlinux, or a bzImage (recognised by its bytes).
+    #[arg(long, value_name = "FILE")]
+    pub kernel: Option<PathBuf>,
+
+    /// Initial RAM disk, handed to the kernel as it is.
+    #[arg(long, value_name = "FILE")]
+    pub initrd: Option<PathBuf>,
+
+    /// Words for the kernel; they come after the defaults, so they win. Example: 'root=/dev/vda quiet'
+    #[arg(long, value_name = "STRING", allow_hyphen_values = true)]
+    pub cmdline: Option<String>,
+
+    /// Leave out the default words (docs/boot.md lists them, each with its reason).
+    #[arg(long)]
+    pub no_default_cmdline: bool,
+
+    /// vCPUs, 1 to 64 [default: 1].
+    #[arg(long, value_name = "N")]
+    pub cpus: Option<u8>,
+
+    /// Guest RAM, from 16M up; a bare number is MiB [default: 512M]. Example: 2G
+    #[arg(long, value_name = "SIZE")]
+    pub memory: Option<String>,
+
+    /// A VirtIO disk on a raw file or block device; may be repeated. Example: path=root.img,readonly
+    #[arg(long, value_name = "path=FILE[,readonly][,engine=io_uring|sync][,queues=N][,poll=off|adaptive][,id=NAME]")]
+    pub disk: Vec<String>,
+
+    /// A file that the guest maps as memory (virtio-pmem, DAX); may be repeated. Example: path=root.ext4
+    #[arg(long, value_name = "path=FILE[,readonly]")]
+    pub pmem: Vec<String>,
+
+    /// A VirtIO network card on a tap that exists; may be repeated. Example: tap=tap0
+    #[arg(long, value_name = "tap=NAME[,mac=ADDR][,queues=N]")]
+    pub net: Vec<String>,
+
+    /// A VirtIO source of random bytes [default: on].
+    #[arg(long, value_name = "on|off")]
+    pub entropy: Option<String>,
+
+    /// The console: a VirtIO one, a UART that exits for every character, or none [default: virtio].
+    #[arg(long, value_name = "virtio|uart|none")]
+    pub console: Option<String>,
+
+    /// How VirtIO devices are reached [default: pci].
+    #[arg(long, value_name = "pci|mmio")]
+    pub transport: Option<String>,
+
+    /// How virtio-mmio devices are announced: cmdline is for kernels that do not read ACPI [default: acpi].
+    #[arg(long, value_name = "acpi|cmdline")]
+    pub announce: Option<String>,
+
+    /// How the host backs guest memory: transparent huge pages, its hugetlb pool, or small pages
+    /// [default: thp].
+    #[arg(long, value_name = "thp|hugetlb|off")]
+    pub hugepages: Option<String>,
+
+    /// At the end, print where the exits went.
+    #[arg(long)]
+    pub exits: bool,
+
+    /// At the end, write where the exits went as JSON (docs/exits.md has the schema).
+    #[arg(long, value_name = "FILE")]
+    pub exits_json: Option<PathBuf>,
+
+    /// Read the machine from a file first; options change and add to it. Example: machine.toml
+    #[arg(long, value_name = "FILE.json|.toml")]
+    pub config: Option<PathBuf>,
+}

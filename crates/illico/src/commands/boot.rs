@@ -1,0 +1,84 @@
+//! `illico boot`: one machine in the foreground, its console joined to the terminal.
+
+mod configure;
+mod signals;
+
+use std::fs::File;
+use std::path::Path;
+
+use illico_machine::build::{Files, Parts, build};
+use illico_machine::config::Console;
+use illico_machine::control::End;
+use illico_machine::kvm::Kvm;
+use illico_machine::machine::Outcome;
+
+use illico_virtio::console;
+
+use crate::cli::Boot;
+use crate::commands::Failure;
+use crate::output;
+use crate::status::Status;
+
+/// Boots the machine that the options describe and waits for its end.
+pub fn run(options: Boot) -> Result<Status, Failure> {
+    let config = configure::from(&options)?;
+    config.check()?;
+    // Made before the guest runs: a report that cannot be written is said before, not after.
+    let json = options.exits_json.as_deref().map(create).transpose()?;
+    let files = Files {
+        kernel: open("--kernel", &config.kernel)?,
+        initrd: config.initrd.as_deref().map(|path| open("--initrd", path)).transpose()?,
+    };
+    let kvm = Kvm::open()?;
+    let mut parts = Parts { files, console: None, uart: None };
+    match config.console {
+        Console::Virtio => parts.console = Some(Box::new(virtio_console()?)),
+        Console::Uart => parts.uart = Some(Box::new(std::io::stdout())),
+        Console::None => {}
+    }
+    let mut machine = build(&config, &kvm, parts)?;
+    signals::attach(&mut machine)?;
+    let Outcome { end, report } = machine.run()?;
+    tell(&end);
+    if options.exits {
+        eprint!("{}", output::exits::table(&report));
+    }
+    if let Some(mut file) = json {
+        serde_json::to_writer_pretty(&mut file, &report)?;
+    }
+    Ok(Status::of(&end))
+}
+
+fn virtio_console() -> Result<console::Console, Failure> {
+    let input = rustix::stdio::stdin().try_clone_to_owned()?;
+    let output = rustix::stdio::stdout().try_clone_to_owned()?;
+    Ok(console::Console::open(input, output, None)?)
+}
+
+fn open(option: &str, path: &Path) -> Result<File, Failure> {
+    File::open(path).map_err(|error| format!("{option}: cannot open {}: {error}", path.display()).into())
+}
+
+fn create(path: &Path) -> Result<File, Failure> {
+    File::create(path).map_err(|error| format!("--exits-json: cannot create {}: {error}", path.display()).into())
+}
+
+/// Says why a machine ended, where it was not the guest's own wish.
+fn tell(end: &End) {
+    match end {
+        End::PowerOff | End::Reset => {}
+        End::Panicked => eprintln!("illico: the guest's kernel panicked"),
+        End::TripleFault { vcpu, registers } => {
+            eprintln!("illico: vCPU {vcpu} triple-faulted: the guest had no handler for a fault\n{registers}");
+        }
+        End::InternalError { vcpu, error, registers } => {
+            eprintln!(
+                "illico: KVM cannot go on with vCPU {vcpu} ({error}); `illico doctor` tells what this host can run\n{registers}"
+            );
+        }
+        End::VcpuFailed { vcpu, why, registers } => {
+            eprintln!("illico: vCPU {vcpu} could not be run: {why}\n{registers}");
+        }
+        End::Stopped => eprintln!("illico: stopped"),
+    }
+}

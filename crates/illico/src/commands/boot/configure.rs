@@ -1,0 +1,71 @@
+//! From options to a configuration: a file first, then what the command line says.
+
+use std::path::Path;
+
+use illico_machine::config::{Config, key_value};
+use serde::de::DeserializeOwned;
+
+use crate::cli::Boot;
+use crate::commands::Failure;
+
+/// The machine that the options describe.
+pub fn from(options: &Boot) -> Result<Config, Failure> {
+    let mut config = match &options.config {
+        Some(path) => read(path)?,
+        None => Config::default(),
+    };
+    if let Some(kernel) = &options.kernel {
+        config.kernel.clone_from(kernel);
+    }
+    if let Some(initrd) = &options.initrd {
+        config.initrd = Some(initrd.clone());
+    }
+    if let Some(words) = &options.cmdline {
+        if !config.cmdline.is_empty() {
+            config.cmdline.push(' ');
+        }
+        config.cmdline.push_str(words);
+    }
+    if options.no_default_cmdline {
+        config.default_cmdline = false;
+    }
+    if let Some(cpus) = options.cpus {
+        config.cpus = cpus;
+    }
+    if let Some(memory) = &options.memory {
+        config.memory = memory.parse().map_err(|error| format!("--memory: {error}"))?;
+    }
+    append("--disk", &options.disk, &mut config.disk)?;
+    append("--pmem", &options.pmem, &mut config.pmem)?;
+    choose("--entropy", options.entropy.as_deref(), &mut config.entropy)?;
+    choose("--console", options.console.as_deref(), &mut config.console)?;
+    choose("--transport", options.transport.as_deref(), &mut config.transport)?;
+    choose("--announce", options.announce.as_deref(), &mut config.announce)?;
+    choose("--hugepages", options.hugepages.as_deref(), &mut config.hugepages)?;
+    Ok(config)
+}
+
+fn read(path: &Path) -> Result<Config, Failure> {
+    let wrong = |error: String| format!("--config: {}: {error}", path.display());
+    let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
+    let parsed = match path.extension().and_then(|extension| extension.to_str()) {
+        Some("json") => serde_json::from_str(&text).map_err(|error| error.to_string()),
+        Some("toml") => toml::from_str(&text).map_err(|error| error.to_string().trim_end().to_owned()),
+        _ => Err("the name must end in .json or .toml".to_owned()),
+    };
+    parsed.map_err(|error| wrong(error).into())
+}
+
+fn append<T: DeserializeOwned>(option: &str, texts: &[String], list: &mut Vec<T>) -> Result<(), Failure> {
+    for text in texts {
+        list.push(key_value::from_str(text).map_err(|error| format!("{option}: {error}"))?);
+    }
+    Ok(())
+}
+
+fn choose<T: DeserializeOwned>(option: &str, text: Option<&str>, choice: &mut T) -> Result<(), Failure> {
+    if let Some(text) = text {
+        *choice = key_value::word(option, text)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,41 @@
+//! illico: starts a kernel in a microVM of its own, and shows where every VMEXIT went.
+//!
+//! This file reads the command line and turns what a verb answers into a status; each verb is a file
+//! in `commands`.
+
+#![forbid(unsafe_code)]
+
+mod cli;
+mod commands;
+mod output;
+mod status;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::cli::{Cli, Verb};
+use crate::status::Status;
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version go to stdout and are no mistake.
+            let _ = error.print();
+            return if error.use_stderr() { Status::Failed.into() } else { ExitCode::SUCCESS };
+        }
+    };
+    let done = match cli.verb {
+        Verb::Boot(options) => commands::boot::run(*options),
+    };
+    match done {
+        Ok(status) => status.into(),
+        Err(error) => {
+            for line in output::error_lines(error.as_ref()) {
+                eprintln!("illico: {line}");
+            }
+            Status::Failed.into()
+        }
+    }
+}

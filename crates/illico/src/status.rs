@@ -1,0 +1,57 @@
+//! The statuses that illico ends with. They are documented in `illico boot --help` and the README.
+
+use std::process::ExitCode;
+
+use illico_machine::control::End;
+
+/// How illico ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// The guest powered off or reset, or the user left.
+    Ended,
+    /// The guest's kernel panicked.
+    Panicked,
+    /// A vCPU triple-faulted.
+    TripleFault,
+    /// KVM met something that it cannot do.
+    KvmError,
+    /// A vCPU could not be entered.
+    VcpuFailed,
+    /// illico could not do what was asked.
+    Failed,
+    /// A second SIGTERM.
+    Terminated,
+}
+
+impl Status {
+    /// The number.
+    pub fn code(self) -> u8 {
+        match self {
+            Self::Ended => 0,
+            Self::Panicked => 101,
+            Self::TripleFault => 102,
+            Self::KvmError => 103,
+            Self::VcpuFailed => 104,
+            Self::Failed => 125,
+            Self::Terminated => 143,
+        }
+    }
+
+    /// The status of a machine that ended.
+    pub fn of(end: &End) -> Self {
+        match end {
+            End::PowerOff | End::Reset => Self::Ended,
+            End::Panicked => Self::Panicked,
+            End::TripleFault { .. } => Self::TripleFault,
+            End::InternalError { .. } => Self::KvmError,
+            End::VcpuFailed { .. } => Self::VcpuFailed,
+            End::Stopped => Self::Terminated,
+        }
+    }
+}
+
+impl From<Status> for ExitCode {
+    fn from(status: Status) -> Self {
+        Self::from(status.code())
+    }
+}

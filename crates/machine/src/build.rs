@@ -1,0 +1,295 @@
+//! A configuration becomes a machine: memory, KVM, devices behind transports, the guest's image.
+//!
+//! One loop over devices, which names none of them. When it is done the bus is frozen.
+
+use std::fs::File;
+use std::io;
+use std::sync::{Arc, Mutex};
+
+use illico_memory::{GuestAddress, Layout, MapError, Mapping, Pages, Ram, Window};
+use illico_virtio::device::Device;
+use illico_virtio::event_loop::{EventLoop, LoopHandle};
+use illico_virtio::transport::core::QueuePort;
+use illico_virtio::transport::mmio::{self, MmioTransport};
+use illico_virtio::transport::pci::{BAR_MEMORY, PciTransport};
+
+use crate::boot::acpi::{self, MmioDevice};
+use crate::boot::cmdline::CommandLineError;
+use crate::boot::places::Range;
+use crate::boot::{self, Acpi, CommandLine, LoadError, Sources, cmdline};
+use crate::bus::{self, Bus};
+use crate::config::{Announce, Config, Console, Transport};
+use crate::control::{Control, Ending};
+use crate::devices::{self, DeviceError, Opened};
+use crate::exits::VcpuExits;
+use crate::irq::{DeviceVectors, Irqs};
+use crate::kvm::{CpuModel, Kvm, KvmError, Vm, VmOptions};
+use crate::legacy::ioapic::{self, Ioapic};
+use crate::legacy::serial::Serial;
+use crate::machine::{DeviceLoop, Machine, Seen};
+use crate::pci::{self, Ecam, PciBus};
+use crate::vcpu_thread::VcpuThread;
+
+/// What the guest is loaded from.
+#[derive(Debug)]
+pub struct Files {
+    /// The kernel image.
+    pub kernel: File,
+    /// The initial RAM disk.
+    pub initrd: Option<File>,
+}
+
+/// What a machine is made of beside its configuration: files that were opened, and the console.
+pub struct Parts {
+    /// What the guest is loaded from.
+    pub files: Files,
+    /// The device that is the guest's first terminal.
+    pub console: Option<Box<dyn Device>>,
+    /// Where the UART's characters go, if there is one.
+    pub uart: Option<Box<dyn io::Write + Send>>,
+}
+
+/// Why there is no machine.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// KVM refused something.
+    #[error(transparent)]
+    Kvm(#[from] KvmError),
+    /// The host did not give the memory.
+    #[error("--memory: cannot map guest memory")]
+    Memory(#[from] MapError),
+    /// A device could not be opened.
+    #[error("{0}")]
+    Device(#[source] DeviceError),
+    /// The kernel, initrd or command line does not fit.
+    #[error("{option}", option = .0.option())]
+    Load(#[from] LoadError),
+    /// The command line does not fit.
+    #[error("--cmdline")]
+    CommandLine(#[source] CommandLineError),
+    /// An eventfd, an epoll or a thread was refused.
+    #[error("cannot {attempt}")]
+    Host {
+        /// What for.
+        attempt: &'static str,
+        /// What the host said.
+        #[source]
+        source: io::Error,
+    },
+}
+
+fn host(attempt: &'static str) -> impl FnOnce(io::Error) -> BuildError {
+    move |source| BuildError::Host { attempt, source }
+}
+
+/// Which GSI belongs to what: pins of the IOAPIC first, MSI-X vectors behind them.
+struct Gsis {
+    power_button: u32,
+    uart: Option<u32>,
+    first_mmio: u32,
+    pins: u32,
+}
+
+impl Gsis {
+    fn of(config: &Config, uart: bool, devices: usize) -> Self {
+        let power_button = 0;
+        let uart = uart.then_some(1);
+        let first_mmio = 1 + u32::from(uart.is_some());
+        let lines = if config.transport == Transport::Mmio { devices as u32 } else { 0 };
+        Self { power_button, uart, first_mmio, pins: first_mmio + lines }
+    }
+
+    fn mmio_device(&self, index: u32) -> MmioDevice {
+        MmioDevice { base: bus::MMIO.0 as u32 + index * mmio::PAGE as u32, gsi: self.first_mmio + index }
+    }
+}
+
+/// Makes the machine. Nothing of the guest runs yet.
+pub fn build(config: &Config, kvm: &Kvm, parts: Parts) -> Result<Machine, BuildError> {
+    let layout = Layout::around_hole(config.memory.0);
+    let opened = devices::open(config, &layout, parts.console).map_err(BuildError::Device)?;
+    let gsis = Gsis::of(config, parts.uart.is_some(), opened.len());
+    let ram = Ram::new(&layout, config.hugepages.into())?;
+    let vm = Arc::new(kvm.create_vm(&VmOptions { ioapic_pins: gsis.pins })?);
+    vm.map_ram(&ram)?;
+    let vectors: u32 = match config.transport {
+        Transport::Pci => opened.iter().map(|opened| vectors(opened)).sum(),
+        Transport::Mmio => 0,
+    };
+    let irqs = Arc::new(Irqs::new(Arc::clone(&vm), gsis.pins + vectors).map_err(host("make eventfds"))?);
+    let main_loop = EventLoop::new().map_err(host("make the main loop"))?;
+
+    let mut assembly =
+        Assembly { vm: &vm, ram: &ram, irqs: &irqs, main: main_loop.handle(), loops: Vec::new(), seen: Vec::new() };
+    let names = opened.len();
+    let (pci, mmio) = match config.transport {
+        Transport::Pci => (assembly.pci(opened, gsis.pins)?, Vec::new()),
+        Transport::Mmio => (None, assembly.mmio(opened, gsis.first_mmio)?),
+    };
+    let Assembly { loops, seen, .. } = assembly;
+
+    let page = Mapping::anonymous(ioapic::SIZE, Pages::Small)?;
+    vm.map_window(ioapic::BASE, &page, false)?;
+    let ioapic = Ioapic::new(page, Arc::clone(&irqs), gsis.pins);
+    let serial = match (parts.uart, gsis.uart) {
+        (Some(out), Some(gsi)) => {
+            let irqs = Arc::clone(&irqs);
+            Some(Mutex::new(Serial::new(move || irqs.raise(gsi), out)))
+        }
+        _ => None,
+    };
+    let bus = Arc::new(Bus { pci, mmio, ioapic: Some(Mutex::new(ioapic)), serial });
+
+    let entry = load(config, &ram, &parts.files, &gsis, &bus)?;
+    let ending = Ending::new(main_loop.handle());
+    let model = CpuModel::new(kvm, config.cpus)?;
+    let mut vcpus = Vec::with_capacity(config.cpus.into());
+    for index in 0..config.cpus {
+        let vcpu = vm.create_vcpu(index, &model)?;
+        if index == 0 {
+            vcpu.enter_at(&entry)?;
+        }
+        let exits = Arc::new(VcpuExits::new(names));
+        vcpus.push(VcpuThread { index, vcpu, bus: Arc::clone(&bus), exits, ending: ending.clone() });
+    }
+    let control = Control { ending, irqs, power_button: gsis.power_button };
+    Ok(Machine { vcpus, bus, main_loop, loops, control, seen })
+}
+
+/// Puts the kernel and all that it is handed into RAM.
+fn load(config: &Config, ram: &Ram, files: &Files, gsis: &Gsis, bus: &Bus) -> Result<boot::Entry, BuildError> {
+    let mmio: Vec<_> = (0..bus.mmio.len() as u32).map(|index| gsis.mmio_device(index)).collect();
+    let acpi = Acpi {
+        cpus: config.cpus,
+        pci: bus.pci.as_ref().map(|_| acpi::Pci {
+            ecam: range(pci::ECAM, pci::ECAM_SIZE),
+            window32: range(pci::WINDOW, pci::WINDOW_SIZE),
+            window64: None,
+        }),
+        mmio: if config.announce == Announce::Acpi { mmio.clone() } else { Vec::new() },
+        uart_gsi: gsis.uart,
+        power_button_gsi: Some(gsis.power_button),
+        rtc: false,
+        pvpanic: true,
+    };
+    let console = match config.console {
+        Console::Virtio => cmdline::Console::Virtio,
+        Console::Uart => cmdline::Console::Uart,
+        Console::None => cmdline::Console::None,
+    };
+    let mut command_line = if config.default_cmdline {
+        CommandLine::with_defaults(cmdline::Machine { console, pci: bus.pci.is_some() })
+    } else {
+        CommandLine::new()
+    };
+    if config.announce == Announce::Cmdline {
+        for device in &mmio {
+            let word = format!("virtio_mmio.device=4K@{:#x}:{}", device.base, device.gsi);
+            command_line.push(&word).map_err(BuildError::CommandLine)?;
+        }
+    }
+    command_line.push(&config.cmdline).map_err(BuildError::CommandLine)?;
+    let sources =
+        Sources { kernel: &files.kernel, initrd: files.initrd.as_ref(), command_line: &command_line, acpi: &acpi };
+    Ok(boot::load(ram, &sources)?)
+}
+
+fn range(start: GuestAddress, size: u64) -> Range {
+    Range { start: start.0, end: start.0 + size }
+}
+
+fn vectors(opened: &Opened) -> u32 {
+    PciTransport::vectors_for(opened.device.queue_sizes().len()).into()
+}
+
+/// What the loop over devices collects.
+struct Assembly<'a> {
+    vm: &'a Arc<Vm>,
+    ram: &'a Ram,
+    irqs: &'a Arc<Irqs>,
+    main: LoopHandle,
+    loops: Vec<DeviceLoop>,
+    seen: Vec<Seen>,
+}
+
+impl Assembly<'_> {
+    /// Puts devices on the PCI bus; their vectors are the GSIs from `first_gsi` on.
+    fn pci(&mut self, opened: Vec<Opened>, first_gsi: u32) -> Result<Option<(PciBus, Window)>, BuildError> {
+        if opened.is_empty() {
+            return Ok(None);
+        }
+        let ecam = Ecam::new()?;
+        let bars = Mapping::anonymous(opened.len() * BAR_MEMORY, Pages::Small)?;
+        let mut functions = Vec::with_capacity(opened.len());
+        let mut first = first_gsi;
+        for (index, opened) in opened.into_iter().enumerate() {
+            let count = vectors(&opened);
+            let lines = Arc::new(DeviceVectors { irqs: Arc::clone(self.irqs), first });
+            first += count;
+            let device = self.prepare(&opened)?;
+            let memory = bars.part(index * BAR_MEMORY, BAR_MEMORY).ok_or(MapError::Empty)?;
+            let config = ecam.function(index).ok_or(MapError::Empty)?;
+            let bar = pci::initial_bar(index);
+            let transport =
+                PciTransport::new(opened.device, self.ram.clone(), device, config, memory.clone(), bar, lines)
+                    .map_err(host("make eventfds"))?;
+            self.see(transport.core().name(), transport.core().kind().name(), transport.core().ports());
+            functions.push((transport, memory));
+        }
+        self.vm.map_window(pci::ECAM, ecam.window(), false)?;
+        Ok(Some((PciBus::new(Arc::clone(self.vm), functions)?, ecam.window().clone())))
+    }
+
+    /// Gives each device a register page and a pin.
+    fn mmio(&mut self, opened: Vec<Opened>, first_gsi: u32) -> Result<Vec<Mutex<MmioTransport>>, BuildError> {
+        let mut transports = Vec::with_capacity(opened.len());
+        if opened.is_empty() {
+            return Ok(transports);
+        }
+        let pages = Mapping::anonymous(opened.len() * mmio::PAGE, Pages::Small)?;
+        for (index, opened) in opened.into_iter().enumerate() {
+            let loops = self.prepare(&opened)?;
+            let page = pages.part(index * mmio::PAGE, mmio::PAGE).ok_or(MapError::Empty)?;
+            let line = self.irqs.event(first_gsi + index as u32).map_err(host("make eventfds"))?;
+            let transport = MmioTransport::new(opened.device, self.ram.clone(), loops, page.clone(), line)
+                .map_err(host("make eventfds"))?;
+            let at = GuestAddress(bus::MMIO.0 + (index * mmio::PAGE) as u64);
+            self.vm.map_window(at, &page, false)?;
+            let notify = GuestAddress(at.0 + mmio::QUEUE_NOTIFY);
+            for (queue, port) in (0..).zip(transport.core().ports()) {
+                self.vm.ioeventfd(&port.kick, notify, Some(queue))?;
+            }
+            self.see(transport.core().name(), transport.core().kind().name(), transport.core().ports());
+            transports.push(Mutex::new(transport));
+        }
+        Ok(transports)
+    }
+
+    /// Maps a device's memory and finds the loops that its workers run on.
+    fn prepare(&mut self, opened: &Opened) -> Result<Vec<LoopHandle>, BuildError> {
+        if let Some((at, window, writable)) = &opened.memory {
+            self.vm.map_window(*at, window, *writable)?;
+        }
+        if opened.threads == 0 {
+            return Ok(vec![self.main.clone()]);
+        }
+        let mut handles = Vec::with_capacity(opened.threads);
+        for index in 0..opened.threads {
+            let name = format!("{}-{index}", opened.device.name());
+            let device_loop = DeviceLoop::start(name).map_err(host("start a device's thread"))?;
+            handles.push(device_loop.handle());
+            self.loops.push(device_loop);
+        }
+        Ok(handles)
+    }
+
+    fn see(&mut self, name: &str, kind: &'static str, ports: &[QueuePort]) {
+        self.seen.push(Seen { name: name.to_owned(), kind, ports: ports.to_vec() });
+    }
+}
+
+impl std::fmt::Debug for Parts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Parts({:?}, console: {}, uart: {})", self.files, self.console.is_some(), self.uart.is_some())
+    }
+}

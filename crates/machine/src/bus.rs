@@ -1,0 +1,138 @@
+//! Which device answers at which port and which address. Frozen before the first vCPU runs.
+//!
+//! What comes here is an exit: memory that the guest reads (configuration space, register pages, the
+//! IOAPIC) does not, and neither do kicks.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use illico_memory::{GuestAddress, Window};
+use illico_virtio::transport::mmio::{MmioTransport, PAGE};
+
+use crate::exits::Party;
+use crate::legacy::acpi_ports::{self, Wish};
+use crate::legacy::ioapic::{self, Ioapic};
+use crate::legacy::serial::{self, Serial};
+use crate::pci::{self, PciBus};
+
+/// Where virtio-mmio devices are, a page each.
+pub const MMIO: GuestAddress = GuestAddress(0xd000_0000);
+
+/// Everything that answers exits.
+#[derive(Debug)]
+pub struct Bus {
+    /// Devices over virtio-pci, and the memory of configuration space.
+    pub pci: Option<(PciBus, Window)>,
+    /// Devices over virtio-mmio, in the order of their pages.
+    pub mmio: Vec<Mutex<MmioTransport>>,
+    /// The IOAPIC, if the machine has line interrupts.
+    pub ioapic: Option<Mutex<Ioapic>>,
+    /// The witness.
+    pub serial: Option<Mutex<Serial>>,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Bus {
+    /// A read from memory that is none: all ones where nobody answers.
+    pub fn read(&self, at: GuestAddress, out: &mut [u8]) -> Party {
+        out.fill(0xff);
+        if let Some((bus, _)) = &self.pci {
+            if let Some((index, offset)) = bus.find(at) {
+                bus.read_bar(index, offset, out);
+                return Party::Device(index as u16);
+            }
+        }
+        if let Some((index, offset)) = self.find_mmio(at) {
+            lock(&self.mmio[index]).read(offset, out);
+            return Party::Device(index as u16);
+        }
+        if let (Some(ioapic), Some(offset)) = (&self.ioapic, inside(at, ioapic::BASE, ioapic::SIZE as u64)) {
+            let value = lock(ioapic).read(offset as usize).to_le_bytes();
+            for (out, byte) in out.iter_mut().zip(value) {
+                *out = byte;
+            }
+            return Party::Ioapic;
+        }
+        if let (Some((_, ecam)), Some(offset)) = (&self.pci, inside(at, pci::ECAM, pci::ECAM_SIZE)) {
+            if let Some(part) = ecam.part(offset as usize, out.len()) {
+                part.copy_to(0, out);
+            }
+            return Party::PciConfig;
+        }
+        Party::Nobody
+    }
+
+    /// A write to memory that is none.
+    pub fn write(&self, at: GuestAddress, bytes: &[u8]) -> Party {
+        if let Some((bus, _)) = &self.pci {
+            if let Some(offset) = inside(at, pci::ECAM, pci::ECAM_SIZE) {
+                bus.write_config(offset, bytes);
+                return Party::PciConfig;
+            }
+            if let Some((index, offset)) = bus.find(at) {
+                bus.write_bar(index, offset, bytes);
+                return Party::Device(index as u16);
+            }
+        }
+        if let Some((index, offset)) = self.find_mmio(at) {
+            lock(&self.mmio[index]).write(offset, bytes);
+            return Party::Device(index as u16);
+        }
+        if let (Some(ioapic), Some(offset)) = (&self.ioapic, inside(at, ioapic::BASE, ioapic::SIZE as u64)) {
+            let mut value = [0; 4];
+            if let Some(value) = value.get_mut(..bytes.len()) {
+                value.copy_from_slice(bytes);
+            }
+            lock(ioapic).write(offset as usize, u32::from_le_bytes(value));
+            return Party::Ioapic;
+        }
+        Party::Nobody
+    }
+
+    fn find_mmio(&self, at: GuestAddress) -> Option<(usize, u64)> {
+        let offset = at.0.checked_sub(MMIO.0)?;
+        let index = usize::try_from(offset / PAGE as u64).ok()?;
+        (index < self.mmio.len()).then_some((index, offset % PAGE as u64))
+    }
+
+    /// A read from a port: all ones where nobody answers.
+    pub fn read_port(&self, port: u16) -> (u32, Party) {
+        if let Some(value) = acpi_ports::read(port) {
+            return (value.into(), Party::Acpi);
+        }
+        match (&self.serial, port.checked_sub(serial::PORT)) {
+            (Some(serial), Some(offset @ 0..serial::PORTS)) => (lock(serial).read(offset as u8).into(), Party::Uart),
+            _ => (u32::MAX, Party::Nobody),
+        }
+    }
+
+    /// A write to a port, and what the guest asks for by it.
+    pub fn write_port(&self, port: u16, value: u32) -> (Option<Wish>, Party) {
+        if acpi_ports::read(port).is_some() {
+            return (acpi_ports::write(port, value as u8), Party::Acpi);
+        }
+        match (&self.serial, port.checked_sub(serial::PORT)) {
+            (Some(serial), Some(offset @ 0..serial::PORTS)) => {
+                lock(serial).write(offset as u8, value as u8);
+                (None, Party::Uart)
+            }
+            _ => (None, Party::Nobody),
+        }
+    }
+
+    /// Takes every device off its queues: when this returns nobody touches guest memory any more.
+    pub fn reset(&self) {
+        if let Some((bus, _)) = &self.pci {
+            bus.reset();
+        }
+        for device in &self.mmio {
+            lock(device).reset();
+        }
+    }
+}
+
+fn inside(at: GuestAddress, start: GuestAddress, size: u64) -> Option<u64> {
+    at.0.checked_sub(start.0).filter(|&offset| offset < size)
+}

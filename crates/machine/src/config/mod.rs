@@ -1,0 +1,134 @@
+//! A whole machine as data: what the command line, a configuration file and a program say alike.
+
+mod check;
+pub mod key_value;
+mod size;
+
+use std::path::PathBuf;
+
+use illico_memory::Pages;
+use illico_virtio::block::DiskSpec;
+use illico_virtio::pmem::PmemSpec;
+use serde::{Deserialize, Serialize};
+
+pub use check::{ConfigError, Mistake};
+pub use size::Size;
+
+/// vCPUs at most.
+pub const MAX_CPUS: u8 = 64;
+
+/// A machine. Each field is the option of the same name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Config {
+    /// The kernel image: ELF with or without a PVH note, or bzImage.
+    pub kernel: PathBuf,
+    /// The initial RAM disk.
+    pub initrd: Option<PathBuf>,
+    /// Words for the kernel, after the defaults.
+    pub cmdline: String,
+    /// Whether the defaults for a machine without legacy hardware come before them.
+    pub default_cmdline: bool,
+    /// vCPUs, 1 to 64.
+    pub cpus: u8,
+    /// RAM.
+    pub memory: Size,
+    /// Disks, in the order in which the guest numbers them.
+    pub disk: Vec<DiskSpec>,
+    /// Files that the guest maps as memory.
+    pub pmem: Vec<PmemSpec>,
+    /// Whether there is a source of random bytes.
+    pub entropy: Switch,
+    /// What the console is.
+    pub console: Console,
+    /// How VirtIO devices are reached.
+    pub transport: Transport,
+    /// How a virtio-mmio device is announced.
+    pub announce: Announce,
+    /// How the host backs guest memory.
+    pub hugepages: HugePages,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            kernel: PathBuf::new(),
+            initrd: None,
+            cmdline: String::new(),
+            default_cmdline: true,
+            cpus: 1,
+            memory: Size::mebibytes(512),
+            disk: Vec::new(),
+            pmem: Vec::new(),
+            entropy: Switch::On,
+            console: Console::Virtio,
+            transport: Transport::Pci,
+            announce: Announce::Acpi,
+            hugepages: HugePages::Thp,
+        }
+    }
+}
+
+/// On or off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Switch {
+    /// There.
+    On,
+    /// Not there.
+    Off,
+}
+
+/// What the console is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Console {
+    /// A VirtIO console: a kick for each write.
+    Virtio,
+    /// A 16550 UART: an exit for each character.
+    Uart,
+    /// None.
+    None,
+}
+
+/// How VirtIO devices are reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Transport {
+    /// PCI functions with MSI-X.
+    Pci,
+    /// Register pages with an interrupt line each.
+    Mmio,
+}
+
+/// How virtio-mmio devices are announced to the guest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Announce {
+    /// In the ACPI tables.
+    Acpi,
+    /// On the kernel's command line, for kernels that do not read ACPI.
+    Cmdline,
+}
+
+/// How the host backs guest memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum HugePages {
+    /// Transparent huge pages, as the host has them.
+    Thp,
+    /// The host's hugetlb pool.
+    Hugetlb,
+    /// Small pages.
+    Off,
+}
+
+impl From<HugePages> for Pages {
+    fn from(pages: HugePages) -> Self {
+        match pages {
+            HugePages::Thp => Self::Transparent,
+            HugePages::Hugetlb => Self::HugeTlb,
+            HugePages::Off => Self::Small,
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! How a machine ends, and how it is asked to.
+
+use std::sync::{Arc, OnceLock};
+
+use illico_virtio::event_loop::LoopHandle;
+
+use crate::irq::Irqs;
+use crate::kvm::InternalError;
+
+/// Why a machine ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum End {
+    /// The guest powered off (ACPI S5).
+    PowerOff,
+    /// The guest reset.
+    Reset,
+    /// The guest's kernel panicked, and said so through pvpanic.
+    Panicked,
+    /// A vCPU triple-faulted.
+    TripleFault {
+        /// Which one.
+        vcpu: u8,
+        /// Its registers.
+        registers: String,
+    },
+    /// KVM met something that it cannot do.
+    InternalError {
+        /// On which vCPU.
+        vcpu: u8,
+        /// What KVM tells.
+        error: Box<InternalError>,
+        /// Its registers.
+        registers: String,
+    },
+    /// A vCPU could not be entered, or came back with something unknown.
+    VcpuFailed {
+        /// Which one.
+        vcpu: u8,
+        /// The exit.
+        why: String,
+        /// Its registers.
+        registers: String,
+    },
+    /// Someone outside wanted it: the user left, or asked twice.
+    Stopped,
+}
+
+/// Where the end of a machine is written, once; clones share it.
+#[derive(Clone)]
+pub struct Ending {
+    end: Arc<OnceLock<End>>,
+    main_loop: LoopHandle,
+}
+
+impl Ending {
+    /// A machine that goes on, whose main loop stops when it ends.
+    pub fn new(main_loop: LoopHandle) -> Self {
+        Self { end: Arc::default(), main_loop }
+    }
+
+    /// Ends the machine. The first reason is the one that counts.
+    pub fn reach(&self, end: End) {
+        if self.end.set(end).is_ok() {
+            self.main_loop.stop();
+        }
+    }
+
+    /// Whether the machine has ended.
+    pub fn is_reached(&self) -> bool {
+        self.end.get().is_some()
+    }
+
+    /// Why it ended.
+    pub fn get(&self) -> Option<&End> {
+        self.end.get()
+    }
+}
+
+/// What can be done to a machine from outside. Clones reach the same one.
+#[derive(Clone)]
+pub struct Control {
+    pub(crate) ending: Ending,
+    pub(crate) irqs: Arc<Irqs>,
+    pub(crate) power_button: u32,
+}
+
+impl Control {
+    /// Presses the ACPI power button: a guest that listens powers off.
+    pub fn press_power_button(&self) {
+        self.irqs.raise(self.power_button);
+    }
+
+    /// Stops the machine at once, whatever the guest is doing.
+    pub fn stop(&self) {
+        self.ending.reach(End::Stopped);
+    }
+}
+
+impl std::fmt::Debug for Ending {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Ending").field(&self.end.get()).finish()
+    }
+}
+
+impl std::fmt::Debug for Control {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Control").field(&self.ending).finish()
+    }
+}

@@ -1,0 +1,174 @@
+//! PCI bus 0: configuration space and BARs of the virtio functions, and where KVM has been told that
+//! they are.
+//!
+//! The whole of configuration space (ECAM, PCI Express Base 5.0 § 7.2.2) is one read-only memory slot:
+//! a guest enumerates the bus without an exit. BARs are assigned before the guest is entered; a guest
+//! that moves one exits for it, and the slot and the eventfds behind it move along.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use illico_memory::{GuestAddress, MapError, Mapping, Pages, Window};
+use illico_virtio::transport::pci::{BAR_MEMORY, BAR_SIZE, NOTIFY, NOTIFY_STRIDE, PciTransport};
+
+use crate::kvm::{KvmError, SlotId, Vm};
+
+/// Where configuration space is.
+pub const ECAM: GuestAddress = GuestAddress(0xe000_0000);
+/// Its size: one bus.
+pub const ECAM_SIZE: u64 = 1 << 20;
+/// Where BARs are.
+pub const WINDOW: GuestAddress = GuestAddress(0xc000_0000);
+/// Bytes for BARs.
+pub const WINDOW_SIZE: u64 = 0x1000_0000;
+/// Functions at most: devices 1 to 31 of the bus. Device 0 is where a guest expects a host bridge.
+pub const MAX_FUNCTIONS: usize = 31;
+
+const PAGE: u64 = 0x1000;
+/// Bytes of configuration space from one device to the next: eight functions.
+const DEVICE_STRIDE: u64 = 8 * PAGE;
+
+/// Configuration space as memory, before functions are put into it.
+#[derive(Debug)]
+pub struct Ecam(Window);
+
+impl Ecam {
+    /// An empty bus: every device reads as all ones, which says that nobody is there.
+    pub fn new() -> Result<Self, MapError> {
+        let window = Mapping::anonymous(ECAM_SIZE as usize, Pages::Small)?;
+        // Only function 0 of each device is ever looked at: a second one needs a bit in the first.
+        for device in 0..32 {
+            window.fill((device * DEVICE_STRIDE) as usize, PAGE as usize, 0xff);
+        }
+        Ok(Self(window))
+    }
+
+    /// The memory that the guest sees.
+    pub fn window(&self) -> &Window {
+        &self.0
+    }
+
+    /// The configuration space of function number `index`.
+    pub fn function(&self, index: usize) -> Option<Window> {
+        self.0.part((index + 1) * DEVICE_STRIDE as usize, PAGE as usize).filter(|_| index < MAX_FUNCTIONS)
+    }
+}
+
+/// Where BAR 0 of function number `index` lies at first.
+pub fn initial_bar(index: usize) -> GuestAddress {
+    GuestAddress(WINDOW.0 + index as u64 * BAR_SIZE)
+}
+
+/// One function, and where KVM thinks that its BAR is.
+struct Function {
+    transport: PciTransport,
+    memory: Window,
+    placed: Option<(GuestAddress, SlotId)>,
+}
+
+/// The bus.
+pub struct PciBus {
+    vm: Arc<Vm>,
+    functions: Vec<Mutex<Function>>,
+}
+
+impl PciBus {
+    /// Functions in order, each with the memory part of its BAR, placed where their BARs say.
+    pub fn new(vm: Arc<Vm>, functions: Vec<(PciTransport, Window)>) -> Result<Self, KvmError> {
+        let function = |(transport, memory)| Mutex::new(Function { transport, memory, placed: None });
+        let bus = Self { vm, functions: functions.into_iter().map(function).collect() };
+        for function in &bus.functions {
+            bus.place(&mut lock(function))?;
+        }
+        Ok(bus)
+    }
+
+    /// A write to configuration space, at an offset of ECAM.
+    pub fn write_config(&self, offset: u64, bytes: &[u8]) {
+        let Some(function) = (offset / DEVICE_STRIDE).checked_sub(1).and_then(|n| self.functions.get(n as usize))
+        else {
+            return;
+        };
+        let offset = offset % DEVICE_STRIDE;
+        if offset + bytes.len() as u64 > PAGE {
+            return;
+        }
+        let function = &mut *lock(function);
+        function.transport.write_config_space(offset, bytes);
+        if let Err(error) = self.place(function) {
+            eprintln!("illico: {}: its BAR cannot be moved: {error}", function.transport.core().name());
+        }
+    }
+
+    /// Number of the function whose BAR holds an address, and the offset in it.
+    pub fn find(&self, at: GuestAddress) -> Option<(usize, u64)> {
+        self.functions.iter().enumerate().find_map(|(index, function)| {
+            let (start, _) = lock(function).placed?;
+            let offset = at.0.checked_sub(start.0)?;
+            (offset < BAR_SIZE).then_some((index, offset))
+        })
+    }
+
+    /// A read from a BAR, where there is no memory.
+    pub fn read_bar(&self, index: usize, offset: u64, out: &mut [u8]) {
+        lock(&self.functions[index]).transport.read_bar(offset, out);
+    }
+
+    /// A write to a BAR.
+    pub fn write_bar(&self, index: usize, offset: u64, bytes: &[u8]) {
+        lock(&self.functions[index]).transport.write_bar(offset, bytes);
+    }
+
+    /// Resets every device: nothing of theirs is in flight afterwards.
+    pub fn reset(&self) {
+        for function in &self.functions {
+            lock(function).transport.reset();
+        }
+    }
+
+    /// Tells KVM where the function's BAR is, if that has changed. While a BAR does not decode (a guest
+    /// that sizes it) what was placed stays.
+    fn place(&self, function: &mut Function) -> Result<(), KvmError> {
+        let Some(bar) = function.transport.bar() else { return Ok(()) };
+        if function.placed.as_ref().is_some_and(|(at, _)| *at == bar) {
+            return Ok(());
+        }
+        if let Some((at, slot)) = function.placed.take() {
+            self.vm.unmap(slot)?;
+            for (kick, address) in kicks(&function.transport, at) {
+                self.vm.drop_ioeventfd(kick, address, None)?;
+            }
+        }
+        // Elsewhere there may be RAM, and the guest must not lay a device over it.
+        let inside = bar.0 >= WINDOW.0 && bar.0 + BAR_SIZE <= WINDOW.0 + WINDOW_SIZE;
+        if !inside {
+            return Ok(());
+        }
+        debug_assert_eq!(function.memory.len(), BAR_MEMORY);
+        let slot = self.vm.map_window(bar, &function.memory, false)?;
+        function.placed = Some((bar, slot));
+        for (kick, address) in kicks(&function.transport, bar) {
+            self.vm.ioeventfd(kick, address, None)?;
+        }
+        Ok(())
+    }
+}
+
+/// The kick of each queue, and where the guest writes for it.
+fn kicks(
+    transport: &PciTransport,
+    bar: GuestAddress,
+) -> impl Iterator<Item = (&vmm_sys_util::eventfd::EventFd, GuestAddress)> {
+    let address = move |n: u64| GuestAddress(bar.0 + NOTIFY + n * NOTIFY_STRIDE);
+    (0..).zip(transport.core().ports()).map(move |(n, port)| (&*port.kick, address(n)))
+}
+
+fn lock(function: &Mutex<Function>) -> MutexGuard<'_, Function> {
+    // Config-plane only: requests never pass here. A panic ends the process, so poison cannot be seen.
+    function.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl std::fmt::Debug for PciBus {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "PciBus({} functions)", self.functions.len())
+    }
+}

@@ -1,0 +1,159 @@
+//! Where the exits of a machine went, as data: what `--exits-json` writes and `--exits` prints.
+//!
+//! Three sources are merged and told apart. The monitor counts what came up to it. KVM counts all
+//! exits of a vCPU and some reasons (`KVM_GET_STATS_FD`). An eventfd counts the kicks that KVM swallowed.
+//! What KVM does not tell apart (CPUID, MSR, control registers, ...) is one line with that name.
+//! The schema is documented in docs/exits.md.
+
+use serde::Serialize;
+
+use crate::exits::{Access, Party, VcpuExits};
+use crate::kvm::Stats;
+
+/// Name and version of the JSON.
+pub const SCHEMA: &str = "illico-exits/1";
+
+/// A whole machine.
+#[derive(Debug, Clone, Serialize)]
+pub struct Report {
+    /// [`SCHEMA`].
+    pub schema: &'static str,
+    /// One for each vCPU.
+    pub vcpus: Vec<VcpuReport>,
+    /// Exits that came up to the monitor, by who answered; rows without exits are left out.
+    pub monitor: Vec<MonitorRow>,
+    /// One for each VirtIO device.
+    pub devices: Vec<DeviceReport>,
+}
+
+/// One vCPU.
+#[derive(Debug, Clone, Serialize)]
+pub struct VcpuReport {
+    /// Its number.
+    pub vcpu: u8,
+    /// All exits, as KVM counts them; absent on a kernel that does not tell.
+    pub exits: Option<u64>,
+    /// By reason, the sum being `exits`.
+    pub reasons: Vec<ReasonRow>,
+}
+
+/// One reason of one vCPU.
+#[derive(Debug, Clone, Serialize)]
+pub struct ReasonRow {
+    /// A word of docs/exits.md.
+    pub reason: &'static str,
+    /// Exits that came up to the monitor.
+    pub monitor: u64,
+    /// Exits that the kernel handled; absent where it does not tell.
+    pub kernel: Option<u64>,
+}
+
+/// Exits of all vCPUs that one party answered.
+#[derive(Debug, Clone, Serialize)]
+pub struct MonitorRow {
+    /// A device's name, or a word of docs/exits.md.
+    pub party: String,
+    /// `port-read`, `port-write`, `mmio-read` or `mmio-write`.
+    pub access: &'static str,
+    /// How many.
+    pub exits: u64,
+}
+
+/// One VirtIO device.
+#[derive(Debug, Clone, Serialize)]
+pub struct DeviceReport {
+    /// Its name.
+    pub name: String,
+    /// What it is.
+    pub kind: &'static str,
+    /// Its queues in order.
+    pub queues: Vec<QueueReport>,
+}
+
+/// One queue.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct QueueReport {
+    /// Its number.
+    pub queue: usize,
+    /// Kicks: each was an exit, handled in the kernel.
+    pub kicks: u64,
+    /// Interrupts raised.
+    pub interrupts: u64,
+    /// Batches of completions for which the guest wanted no interrupt.
+    pub suppressed: u64,
+    /// Requests completed.
+    pub requests: u64,
+    /// Bytes from the guest.
+    pub bytes_from_guest: u64,
+    /// Bytes to the guest.
+    pub bytes_to_guest: u64,
+}
+
+/// What is known of one vCPU at the end.
+#[derive(Debug)]
+pub struct VcpuFigures<'a> {
+    /// Its number.
+    pub index: u8,
+    /// What came up.
+    pub exits: &'a VcpuExits,
+    /// What KVM counted, where it does.
+    pub stats: Option<Stats>,
+}
+
+impl Report {
+    /// Merges the figures.
+    pub fn new(vcpus: &[VcpuFigures<'_>], devices: Vec<DeviceReport>) -> Self {
+        let parties = Party::FIXED.into_iter().chain((0..devices.len()).map(|index| Party::Device(index as u16)));
+        let mut monitor = Vec::new();
+        for party in parties {
+            for access in Access::ALL {
+                let exits = vcpus.iter().map(|vcpu| vcpu.exits.get(party, access)).sum();
+                if exits > 0 {
+                    let name = match party {
+                        Party::Device(index) => devices[usize::from(index)].name.clone(),
+                        fixed => fixed.name().to_owned(),
+                    };
+                    monitor.push(MonitorRow { party: name, access: access.name(), exits });
+                }
+            }
+        }
+        let kicks = devices.iter().flat_map(|device| &device.queues).map(|queue| queue.kicks).sum();
+        // A kick is known by its queue, not by its vCPU: with several vCPUs it stays in "other".
+        let kicks = (vcpus.len() == 1).then_some(kicks);
+        let vcpus = vcpus.iter().map(|figures| vcpu_report(figures, kicks)).collect();
+        Self { schema: SCHEMA, vcpus, monitor, devices }
+    }
+
+    /// All exits of all vCPUs, where KVM tells.
+    pub fn exits(&self) -> Option<u64> {
+        self.vcpus.iter().map(|vcpu| vcpu.exits).sum()
+    }
+}
+
+fn vcpu_report(figures: &VcpuFigures<'_>, kicks: Option<u64>) -> VcpuReport {
+    let port = figures.exits.sum(&[Access::PortRead, Access::PortWrite]);
+    let mmio = figures.exits.sum(&[Access::MmioRead, Access::MmioWrite]);
+    let eoi = figures.exits.eoi.get();
+    let interrupted = figures.exits.interrupted.get();
+    let stat = |name: &str| figures.stats.as_ref().and_then(|stats| stats.get(name));
+    let row = |reason, monitor, kernel| ReasonRow { reason, monitor, kernel };
+    let mut reasons = vec![
+        row("port", port, stat("io_exits").map(|all| all.saturating_sub(port))),
+        row("mmio", mmio, stat("mmio_exits").map(|all| all.saturating_sub(mmio))),
+    ];
+    if let Some(kicks) = kicks {
+        reasons.push(row("kick", 0, Some(kicks)));
+    }
+    // A write to a read-only page faults and is then emulated: it is an MMIO exit already.
+    let emulated = stat("pf_emulate").unwrap_or(0);
+    reasons.push(row("memory", 0, stat("pf_taken").map(|all| all.saturating_sub(emulated))));
+    reasons.push(row("hlt", 0, stat("halt_exits")));
+    reasons.push(row("interrupt-window", 0, stat("irq_window_exits")));
+    reasons.push(row("host-interrupt", 0, stat("irq_exits")));
+    reasons.push(row("signal", interrupted, None));
+    reasons.push(row("eoi", eoi, None));
+    let exits = stat("exits");
+    let named: u64 = reasons.iter().map(|row| row.monitor + row.kernel.unwrap_or(0)).sum();
+    reasons.push(row("other", 0, exits.map(|all| all.saturating_sub(named))));
+    VcpuReport { vcpu: figures.index, exits, reasons }
+}

@@ -1,0 +1,98 @@
+//! The thread of one vCPU: run, look why it came back, answer, run again.
+
+use std::sync::Arc;
+
+use illico_memory::GuestAddress;
+
+use crate::bus::Bus;
+use crate::control::{End, Ending};
+use crate::exits::{Access, VcpuExits};
+use crate::kvm::{Entry, Exit, Vcpu};
+use crate::legacy::acpi_ports::Wish;
+
+/// Everything that a vCPU's thread needs.
+pub struct VcpuThread {
+    /// Its number.
+    pub index: u8,
+    /// The vCPU itself, which belongs to the thread.
+    pub vcpu: Vcpu,
+    /// Who answers.
+    pub bus: Arc<Bus>,
+    /// Where exits are counted.
+    pub exits: Arc<VcpuExits>,
+    /// How the machine ends.
+    pub ending: Ending,
+}
+
+impl VcpuThread {
+    /// Runs the vCPU until the machine ends, and gives it back for its statistics.
+    pub fn run(mut self) -> Vcpu {
+        let mut entry = Entry::Resume;
+        while !self.ending.is_reached() {
+            entry = match self.vcpu.run(entry) {
+                Exit::PortRead { port, .. } => {
+                    let (value, party) = self.bus.read_port(port);
+                    self.exits.count(party, Access::PortRead);
+                    Entry::Read(value.into())
+                }
+                Exit::PortWrite { port, value, .. } => {
+                    let (wish, party) = self.bus.write_port(port, value);
+                    self.exits.count(party, Access::PortWrite);
+                    if let Some(wish) = wish {
+                        self.ending.reach(match wish {
+                            Wish::PowerOff => End::PowerOff,
+                            Wish::Reset => End::Reset,
+                            Wish::Panicked => End::Panicked,
+                        });
+                    }
+                    Entry::Resume
+                }
+                Exit::MmioRead { at, size } => self.read(at, size),
+                Exit::MmioWrite { at, size, value } => {
+                    let bytes = value.to_le_bytes();
+                    let party = self.bus.write(at, &bytes[..usize::from(size).min(8)]);
+                    self.exits.count(party, Access::MmioWrite);
+                    Entry::Resume
+                }
+                Exit::IoapicEoi { .. } => {
+                    // Our pins are edges: there is no level to lower.
+                    self.exits.eoi.add(1);
+                    Entry::Resume
+                }
+                Exit::Interrupted => {
+                    self.exits.interrupted.add(1);
+                    Entry::Resume
+                }
+                fatal => {
+                    self.fail(&fatal);
+                    Entry::Resume
+                }
+            };
+        }
+        self.vcpu
+    }
+
+    fn read(&self, at: GuestAddress, size: u8) -> Entry {
+        let mut bytes = [0; 8];
+        let party = self.bus.read(at, &mut bytes[..usize::from(size).min(8)]);
+        self.exits.count(party, Access::MmioRead);
+        Entry::Read(u64::from_le_bytes(bytes))
+    }
+
+    /// The vCPU cannot go on. Its registers say where it was.
+    fn fail(&self, exit: &Exit) {
+        let registers = self.vcpu.registers().map_or_else(|error| error.to_string(), |registers| registers.to_string());
+        let vcpu = self.index;
+        self.ending.reach(match exit {
+            Exit::Shutdown => End::TripleFault { vcpu, registers },
+            Exit::InternalError(error) => End::InternalError { vcpu, error: error.clone(), registers },
+            other => End::VcpuFailed { vcpu, why: format!("{other:?}"), registers },
+        });
+    }
+}
+
+impl std::fmt::Debug for VcpuThread {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "VcpuThread({})", self.index)
+    }
+}
