@@ -127,3 +127,6 @@ impl Device for Console {
 #[cfg(test)]
 #[path = "console_test.rs"]
 mod tests;
+
+#[cfg(test)]
+mod loop_test;

@@ -188,4 +188,4 @@ fn is_watchable(file: &File) -> io::Result<bool> {
 
 #[cfg(test)]
 #[path = "stream_test.rs"]
-mod tests;
+pub(super) mod tests;

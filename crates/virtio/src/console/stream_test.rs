@@ -21,7 +21,8 @@ fn is_nonblocking(file: &impl AsFd) -> bool {
     fcntl_getfl(file).unwrap().contains(OFlags::NONBLOCK)
 }
 
-fn terminal() -> (OwnedFd, File) {
+/// Outside and inside of a terminal.
+pub(in crate::console) fn terminal() -> (OwnedFd, File) {
     let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
     grantpt(&master).unwrap();
     unlockpt(&master).unwrap();
