@@ -140,11 +140,13 @@ impl Buffers {
         Ok(())
     }
 
-    /// Moves everything from `offset` on into `tail`, which must be empty and of the same RAM.
+    /// Moves everything from `offset` on into `tail`, which must be empty and of the same RAM: it is
+    /// what keeps the ranges mapped.
     pub fn split_off(&mut self, offset: usize, tail: &mut Self) -> Result<(), Short> {
         if offset > self.len {
             return Err(Short { offset, wanted: 0, len: self.len });
         }
+        assert!(self.ram.is(&tail.ram), "split into a list of other RAM");
         debug_assert!(tail.is_empty(), "split into a list that is in use");
         tail.clear();
         let moved = self.len - offset;

@@ -112,3 +112,10 @@ proptest! {
         prop_assert_eq!(bytes_of(&buffers), expect(rest));
     }
 }
+
+#[test]
+#[should_panic(expected = "other RAM")]
+fn a_list_cannot_be_split_into_one_that_keeps_other_memory_alive() {
+    let (mut buffers, _) = list(&ram(), &[(0, 16)]);
+    let _ = buffers.split_off(8, &mut Buffers::new(ram()));
+}

@@ -51,6 +51,11 @@ impl Ram {
         &self.regions
     }
 
+    /// Whether both are the same RAM, not only equal in size and place.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.regions, &other.regions)
+    }
+
     /// Bytes of RAM.
     pub fn size(&self) -> u64 {
         self.regions.iter().map(|region| region.window.len() as u64).sum()

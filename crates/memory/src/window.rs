@@ -141,11 +141,14 @@ impl Window {
         unsafe { at.write_bytes(byte, len) };
     }
 
-    /// Copies a plain structure out.
-    pub fn read<T: FromBytes + IntoBytes>(&self, offset: usize) -> T {
-        let mut value = T::new_zeroed();
-        self.copy_to(offset, value.as_mut_bytes());
-        value
+    /// Copies a plain structure out, once: what is checked afterwards is what is used, whatever the
+    /// guest writes meanwhile.
+    #[inline]
+    pub fn read<T: FromBytes>(&self, offset: usize) -> T {
+        let at = self.at(offset, size_of::<T>()).cast::<Packed<T>>();
+        // SAFETY: the range was checked, any bytes are a `T`, and `Packed` asks for no alignment.
+        // Volatile, so that no compiler may look again at the place that the copy came from.
+        unsafe { at.read_volatile() }.0
     }
 
     /// Copies a plain structure in.
@@ -153,6 +156,10 @@ impl Window {
         self.copy_from(offset, value.as_bytes());
     }
 }
+
+/// A value at any address.
+#[repr(C, packed)]
+struct Packed<T>(T);
 
 impl fmt::Debug for Window {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
