@@ -5,22 +5,20 @@
 
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
-use illico_memory::{Buffers, GuestAddress, OutOfRam, Ram};
-use zerocopy::FromZeros;
-use zerocopy::IntoBytes;
+use illico_memory::{Buffers, GuestAddress, OutOfRam, Ram, Window};
 
 use crate::ring::split::{DESC_F_INDIRECT, DESC_F_NEXT, DESC_F_WRITE, Descriptor, SplitRing};
 
 /// What a driver did that a ring does not allow. The queue is failed from then on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum RingError {
-    /// More chains made available than the ring has entries.
-    #[error("available index {available} is more than {size} beyond {next}")]
+    /// More chains made available, and not handed back yet, than the ring has entries.
+    #[error("available index {available} is more than {size} beyond {completed}, the chains handed back")]
     IndexJump {
         /// The driver's index.
         available: u16,
-        /// The next one to be taken.
-        next: u16,
+        /// How many chains were handed back, modulo 2^16.
+        completed: u16,
         /// Entries of the ring.
         size: u16,
     },
@@ -79,25 +77,19 @@ impl Chain {
 /// A table of descriptors: the ring's own, or an indirect one somewhere in RAM.
 enum Table<'a> {
     Ring(&'a SplitRing),
-    Indirect { ram: &'a Ram, start: GuestAddress, entries: u16 },
+    Indirect { table: Window, entries: u16 },
 }
 
 impl Table<'_> {
     fn entry(&self, index: u16) -> Result<Descriptor, RingError> {
-        match *self {
+        match self {
             Self::Ring(ring) => {
                 ring.descriptor(index).ok_or(RingError::NoSuchDescriptor { index, entries: ring.size() })
             }
-            Self::Indirect { ram, start, entries } => {
-                if index >= entries {
-                    return Err(RingError::NoSuchDescriptor { index, entries });
-                }
-                let mut descriptor = Descriptor::new_zeroed();
-                // Cannot wrap: the whole table was found in RAM.
-                let at = GuestAddress(start.0.wrapping_add(16 * u64::from(index)));
-                ram.read(at, descriptor.as_mut_bytes())?;
-                Ok(descriptor)
+            Self::Indirect { entries, .. } if index >= *entries => {
+                Err(RingError::NoSuchDescriptor { index, entries: *entries })
             }
+            Self::Indirect { table, .. } => Ok(table.read(Descriptor::SIZE * usize::from(index))),
         }
     }
 }
@@ -133,8 +125,7 @@ pub(crate) fn walk(
             }
             let entries = u16::try_from(descriptor.len / 16).map_err(|_| wrong("table is too long"))?;
             let start = GuestAddress(descriptor.address);
-            ram.window(start, descriptor.len.into())?;
-            table = Table::Indirect { ram, start, entries };
+            table = Table::Indirect { table: ram.window(start, descriptor.len.into())?, entries };
             index = 0;
             descriptor = table.entry(index)?;
             if descriptor.flags & DESC_F_INDIRECT != 0 {

@@ -95,7 +95,7 @@ impl QueueSetup {
             indirect: features & feature::INDIRECT_DESC != 0,
             next_available: 0,
             next_used: 0,
-            signalled: 0,
+            unsignalled: 0,
             failed: None,
             spare: Vec::new(),
             wiring,
@@ -113,8 +113,9 @@ pub struct Queue {
     /// Number of the next chain to take, and of the next to hand back, modulo 2^16.
     next_available: u16,
     next_used: u16,
-    /// `next_used` when an interrupt was last considered.
-    signalled: u16,
+    /// Chains handed back since an interrupt was last considered. Wider than an index: a driver that
+    /// reaps as fast as chains come back can go round all 2^16 of them between two calls.
+    unsignalled: u32,
     failed: Option<RingError>,
     /// Lists of completed chains, kept so that a request allocates nothing.
     spare: Vec<(Buffers, Buffers)>,
@@ -149,9 +150,12 @@ impl Queue {
         if waiting == 0 {
             return Ok(None);
         }
+        // Each chain holds a descriptor until it is handed back, so what waits and what was taken are
+        // at most `size` together. This also bounds what a device has in flight.
         let size = self.ring.size();
-        if waiting > size {
-            return Err(self.fail(RingError::IndexJump { available, next: self.next_available, size }));
+        let taken = self.next_available.wrapping_sub(self.next_used);
+        if u32::from(waiting) + u32::from(taken) > size.into() {
+            return Err(self.fail(RingError::IndexJump { available, completed: self.next_used, size }));
         }
         let head = self.ring.available_head(self.next_available);
         let (mut readable, mut writable) =
@@ -186,6 +190,7 @@ impl Queue {
         self.spare.push((readable, writable));
         self.ring.put_used(self.next_used, head, written);
         self.next_used = self.next_used.wrapping_add(1);
+        self.unsignalled = self.unsignalled.saturating_add(1);
     }
 
     /// Counts bytes of a request that came from the guest.
@@ -195,8 +200,7 @@ impl Queue {
 
     /// Puts the chain that was taken last back, as if it had not been taken.
     pub fn untake(&mut self, chain: Chain) {
-        let Chain { head, mut readable, mut writable } = chain;
-        debug_assert_eq!(head, self.ring.available_head(self.next_available.wrapping_sub(1)));
+        let Chain { head: _, mut readable, mut writable } = chain;
         readable.clear();
         writable.clear();
         self.spare.push((readable, writable));
@@ -205,17 +209,20 @@ impl Queue {
 
     /// Raises one interrupt for all that was completed since the last call, if the driver wants one.
     pub fn signal(&mut self) {
-        if self.next_used == self.signalled {
+        let completed = std::mem::take(&mut self.unsignalled);
+        if completed == 0 {
             return;
         }
         // The used index was stored; the driver's wish is loaded.
         self.ring.store_then_load_fence();
         let wanted = if self.event_idx {
-            passes(self.ring.used_event(), self.next_used, self.signalled)
+            // A whole turn passes every index there is.
+            u16::try_from(completed).map_or(true, |completed| {
+                passes(self.ring.used_event(), self.next_used, self.next_used.wrapping_sub(completed))
+            })
         } else {
             !self.ring.no_interrupt()
         };
-        self.signalled = self.next_used;
         if wanted {
             self.wiring.counters.interrupts.add(1);
             self.wiring.interrupt.trigger();

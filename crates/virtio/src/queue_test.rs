@@ -84,7 +84,7 @@ fn a_queue_must_be_a_power_of_two_aligned_and_in_ram() {
         QueueSetup { table: GuestAddress(8), ..good.clone() },
         QueueSetup { available: GuestAddress(1), ..good.clone() },
         QueueSetup { used: GuestAddress(2), ..good.clone() },
-        QueueSetup { table: GuestAddress(u64::MAX & !15), ..good.clone() },
+        QueueSetup { table: GuestAddress(!15), ..good.clone() },
         QueueSetup { used: GuestAddress(1 << 20), ..good },
     ];
     for setup in broken {
