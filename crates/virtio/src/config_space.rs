@@ -1,6 +1,6 @@
 //! The device configuration space (VirtIO 1.3 § 2.5) as memory that the guest reads without an exit.
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{Ordering, fence};
 
 use illico_memory::Window;
 
@@ -22,6 +22,8 @@ impl ConfigWriter {
     pub fn update(&self, offset: usize, bytes: &[u8]) {
         // The generation changes before and after: a driver that read during the change sees that.
         self.bump();
+        // The first change must be seen before any of the bytes.
+        fence(Ordering::Release);
         self.space.copy_from(offset, bytes);
         self.bump();
         self.interrupt.trigger();

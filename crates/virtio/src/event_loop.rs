@@ -154,6 +154,7 @@ impl EventLoop {
     /// Serves events until someone asks it to stop, then stops every worker and ends.
     pub fn run(mut self) -> io::Result<()> {
         let mut events = [EpollEvent::default(); 32];
+        let mut spare = Vec::new();
         while self.running {
             let timeout = if self.polling.is_empty() { -1 } else { 0 };
             let count = match self.epoll.wait(timeout, &mut events) {
@@ -167,9 +168,12 @@ impl EventLoop {
                         .call(data >> SOURCE_BITS, |worker| worker.ready((data & ((1 << SOURCE_BITS) - 1)) as usize)),
                 }
             }
-            for id in std::mem::take(&mut self.polling) {
+            // Two lists change places, so that a worker that polls for long allocates nothing.
+            let mut turn = std::mem::replace(&mut self.polling, std::mem::take(&mut spare));
+            for id in turn.drain(..) {
                 self.call(id, |worker| worker.poll());
             }
+            spare = turn;
         }
         for member in self.members.values_mut() {
             member.worker.stop();

@@ -1,7 +1,7 @@
 //! Status, features, queue registers and reset (VirtIO 1.3 § 2.1, § 2.2, § 3.1), once for both transports.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 
 use illico_memory::{GuestAddress, Ram, Window};
 use vmm_sys_util::eventfd::{EFD_NONBLOCK, EventFd};
@@ -86,6 +86,8 @@ struct Status {
     driver: AtomicU8,
     needs_reset: AtomicBool,
     shown: Window,
+    /// Faults since the machine was made.
+    faults: AtomicU32,
 }
 
 impl Status {
@@ -132,8 +134,12 @@ impl Core {
         let ports = sizes.iter().map(port).collect::<Result<_, _>>()?;
         let config = device.config();
         shown.config.copy_from(0, &config);
-        let status =
-            Status { driver: AtomicU8::new(0), needs_reset: AtomicBool::new(false), shown: shown.status.clone() };
+        let status = Status {
+            driver: AtomicU8::new(0),
+            needs_reset: AtomicBool::new(false),
+            shown: shown.status.clone(),
+            faults: AtomicU32::new(0),
+        };
         let offered = device.features() | feature::VERSION_1 | feature::INDIRECT_DESC | feature::EVENT_IDX;
         Ok(Self {
             device,
@@ -373,11 +379,15 @@ impl Core {
         }
     }
 
-    /// Disables the selected queue, which only virtio-mmio can say, and only before the device runs.
+    /// Disables the selected queue, which only virtio-mmio can say (§ 4.2.2.2).
+    ///
+    /// A driver waits until the register reads 0 and then frees the memory of the queue, so a device
+    /// that runs is stopped: it is of no use without one of its queues, and the others stay silent
+    /// until the reset that follows.
     pub fn disable_queue(&mut self) {
-        if !self.has(status::DRIVER_OK)
-            && let Some(setup) = self.setups.get_mut(usize::from(self.queue_select))
-        {
+        let Some(setup) = self.setups.get_mut(usize::from(self.queue_select)) else { return };
+        if setup.ready {
+            self.workers.clear();
             setup.ready = false;
         }
     }
@@ -388,8 +398,16 @@ impl Core {
     }
 }
 
+/// How many faults of a device are worth a line.
+const FAULTS_TOLD: u32 = 8;
+
 fn fail(status: &Status, lines: &dyn Lines, name: &str, fault: &Fault) {
-    eprintln!("illico: {name}: {fault}; the device waits for a reset");
+    // A driver can reset and break a device as often as it likes: it shall not fill a log with that.
+    match status.faults.fetch_add(1, Ordering::Relaxed) + 1 {
+        count @ ..FAULTS_TOLD => eprintln!("illico: {name}: {fault}; the device waits for a reset ({count})"),
+        FAULTS_TOLD => eprintln!("illico: {name}: {fault}; its next faults will not be told"),
+        _ => {}
+    }
     status.fail(true);
     lines.config();
 }

@@ -159,8 +159,9 @@ impl MmioTransport {
                 self.page.fetch_and_u32(INTERRUPT_STATUS, !value);
             }
             STATUS => {
+                // Only the low byte is defined (§ 2.1): the rest neither resets nor keeps from it.
                 core.write_status(value as u8);
-                if value == 0 {
+                if value as u8 == 0 {
                     self.page.fetch_and_u32(INTERRUPT_STATUS, 0);
                 }
             }

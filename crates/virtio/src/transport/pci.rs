@@ -38,6 +38,9 @@ pub const NOTIFY_STRIDE: u64 = 4;
 const DEVICE_CONFIG: usize = 0x800;
 const MSIX_TABLE: usize = 0x1000;
 const MSIX_PENDING: usize = 0x1800;
+/// As many as the table has room for. A device with more queues has too few for one each, and its
+/// driver shares them: it reads the size of the table.
+const MOST_VECTORS: usize = (MSIX_PENDING - MSIX_TABLE) / msix::ENTRY;
 const ISR: u64 = 0x3000;
 
 const ISR_QUEUE: u8 = 1;
@@ -79,7 +82,7 @@ impl Routes {
     fn raise(&self, vector: u16, why: u8) {
         if !self.msix_enabled.load(Ordering::Acquire) {
             self.isr.fetch_or(why, Ordering::AcqRel);
-        } else if usize::from(vector) <= self.queues.len() {
+        } else if vector != NO_VECTOR {
             msix::raise(self.vectors.as_ref(), &self.pending, vector);
         }
     }
@@ -124,13 +127,13 @@ impl PciTransport {
         let config = ConfigSpace::new(config, device.kind(), vector_count(queues), bar);
         let table = MsixTable::new(
             part(MSIX_TABLE, MSIX_PENDING - MSIX_TABLE),
-            part(MSIX_PENDING, 8),
+            part(MSIX_PENDING, MOST_VECTORS / 8),
             vectors.clone(),
             vector_count(queues),
         );
         let routes = Arc::new(Routes {
             vectors,
-            pending: part(MSIX_PENDING, 8),
+            pending: part(MSIX_PENDING, MOST_VECTORS / 8),
             config: AtomicU16::new(NO_VECTOR),
             queues: (0..queues).map(|_| AtomicU16::new(NO_VECTOR)).collect(),
             isr: AtomicU8::new(0),
@@ -147,7 +150,8 @@ impl PciTransport {
         Ok(transport)
     }
 
-    /// How many MSI-X vectors a device with `queues` queues has: one each, and one for its configuration.
+    /// How many MSI-X vectors a device with `queues` queues has: one each and one for its
+    /// configuration, where the table has room.
     pub fn vectors_for(queues: usize) -> u16 {
         vector_count(queues)
     }
@@ -193,7 +197,9 @@ impl PciTransport {
         out.fill(0);
         if offset == ISR {
             // Reading acknowledges, § 4.1.4.5.
-            out[0] = self.routes.isr.swap(0, Ordering::AcqRel);
+            if let Some(byte) = out.first_mut() {
+                *byte = self.routes.isr.swap(0, Ordering::AcqRel);
+            }
         } else if let Ok(offset) = usize::try_from(offset)
             && offset.checked_add(out.len()).is_some_and(|end| end <= BAR_MEMORY)
         {
@@ -307,7 +313,7 @@ impl PciTransport {
 }
 
 fn vector_count(queues: usize) -> u16 {
-    queues as u16 + 1
+    (queues + 1).min(MOST_VECTORS) as u16
 }
 
 impl std::fmt::Debug for PciTransport {

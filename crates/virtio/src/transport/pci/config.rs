@@ -102,7 +102,7 @@ impl ConfigSpace {
 
     /// A write of the driver; bits that it may not change stay.
     pub(super) fn write(&self, offset: usize, bytes: &[u8]) {
-        for (offset, &byte) in (offset..).zip(bytes) {
+        for (offset, &byte) in (offset..self.page.len()).zip(bytes) {
             let mask = writable(offset);
             if mask != 0 {
                 let old = self.page.load_u8(offset, Ordering::Relaxed);

@@ -27,12 +27,25 @@ pub trait Vectors: Send + Sync {
 /// Raises a vector, and shows it as pending while it is masked.
 pub(super) fn raise(vectors: &dyn Vectors, pending: &Window, vector: u16) {
     if vectors.is_masked(vector) {
-        pending.fetch_or_u32(4 * (usize::from(vector) / 32 % 2), 1 << (vector % 32));
+        show_pending(pending, vector, true);
+        // Unmasked meanwhile: whoever did it cleared the bit before it was set.
+        if !vectors.is_masked(vector) {
+            show_pending(pending, vector, false);
+        }
     }
     vectors.raise(vector);
 }
 
-const ENTRY: usize = 16;
+fn show_pending(pending: &Window, vector: u16, set: bool) {
+    let (word, bit) = (4 * (usize::from(vector) / 32), 1 << (vector % 32));
+    if set {
+        pending.fetch_or_u32(word, bit);
+    } else {
+        pending.fetch_and_u32(word, !bit);
+    }
+}
+
+pub(super) const ENTRY: usize = 16;
 const CONTROL: usize = 12;
 const CONTROL_MASKED: u32 = 1;
 
@@ -96,7 +109,7 @@ impl MsixTable {
             self.routed[vector] = message;
             self.vectors.route(vector as u16, message);
             if message.is_some() {
-                self.pending.fetch_and_u32(4 * (vector / 32 % 2), !(1 << (vector % 32)));
+                show_pending(&self.pending, vector as u16, false);
             }
         }
     }
