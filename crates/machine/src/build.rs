@@ -16,7 +16,7 @@ use illico_virtio::transport::pci::{BAR_MEMORY, PciTransport};
 use crate::boot::acpi::{self, MmioDevice};
 use crate::boot::cmdline::CommandLineError;
 use crate::boot::places::Range;
-use crate::boot::{self, Acpi, CommandLine, LoadError, Sources, cmdline};
+use crate::boot::{self, Acpi, Cache, CommandLine, LoadError, Sources, cmdline};
 use crate::bus::{self, Bus};
 use crate::config::{Announce, Config, Console, Transport};
 use crate::control::{Control, Ending};
@@ -189,8 +189,14 @@ fn load(config: &Config, ram: &Ram, files: &Files, gsis: &Gsis, bus: &Bus) -> Re
         }
     }
     command_line.push(&config.cmdline).map_err(BuildError::CommandLine)?;
-    let sources =
-        Sources { kernel: &files.kernel, initrd: files.initrd.as_ref(), command_line: &command_line, acpi: &acpi };
+    let sources = Sources {
+        kernel: &files.kernel,
+        initrd: files.initrd.as_ref(),
+        command_line: &command_line,
+        acpi: &acpi,
+        cache: &Cache::of_user(),
+        protocol: None,
+    };
     Ok(boot::load(ram, &sources)?)
 }
 

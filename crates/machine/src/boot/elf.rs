@@ -25,6 +25,8 @@ use illico_memory::{GuestAddress, Ram};
 
 use self::header::{CLASS_32, Header, ProgramHeader, TYPE_SHARED};
 use self::note::pvh_entry;
+use super::Protocol;
+use super::linux64::MAPPED_END;
 use super::places::{ACPI, BOOT_DATA, Range};
 
 const SEGMENT_LOAD: u32 = 1;
@@ -49,8 +51,16 @@ pub enum ElfError {
     Machine(String),
     #[error("it is {0}, not a kernel")]
     NotAKernel(&'static str),
-    #[error("it is a 32-bit ELF file without a PVH note; only PVH enters a kernel in 32-bit mode")]
+    #[error("it has no PVH note, and neither is it a 64-bit kernel for the boot protocol of Linux")]
+    NoStart,
+    #[error("it has no PVH note to be entered at; it takes the 64-bit boot protocol of Linux")]
     NoPvhNote,
+    #[error("it has no 64-bit entry point; it takes PVH")]
+    NoLinux64,
+    #[error(
+        "its segment {start:#x}..{end:#x} ends above 4 GiB, where the 64-bit boot protocol of Linux cannot enter it"
+    )]
+    Beyond { start: u64, end: u64 },
     #[error("its ELF header is broken: {0}")]
     Header(&'static str),
     #[error("its program header {index} is broken: {what}")]
@@ -91,6 +101,15 @@ pub struct Elf {
     pub linux64: Option<u64>,
 }
 
+/// Where a kernel is entered, and how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Start {
+    /// At this address, by PVH.
+    Pvh(u32),
+    /// At this address, by the 64-bit boot protocol of Linux.
+    Linux64(u64),
+}
+
 impl Elf {
     /// Reads and checks headers and notes of a file of `size` bytes.
     pub fn parse(file: &File, size: u64) -> Result<Self, ElfError> {
@@ -113,7 +132,7 @@ impl Elf {
             return Err(ElfError::NotAKernel(SHARED));
         }
         if pvh.is_none() && header.class == CLASS_32 {
-            return Err(ElfError::NoPvhNote);
+            return Err(ElfError::NoStart);
         }
         disjoint(&segments)?;
         let inside = |address| segments.iter().any(|segment: &Segment| segment.memory.contains(address));
@@ -124,6 +143,24 @@ impl Elf {
             _ => {}
         }
         Ok(Self { segments, pvh, linux64 })
+    }
+
+    /// Where to enter it, by the protocol that is wanted or else by PVH if it can.
+    pub fn start(&self, wanted: Option<Protocol>) -> Result<Start, ElfError> {
+        let pvh = self.pvh.map(Start::Pvh);
+        let linux64 = self.linux64.map(Start::Linux64);
+        let beyond = self.segments.iter().map(|segment| segment.memory).find(|range| range.end > MAPPED_END);
+        let start = match wanted {
+            None => pvh.or(linux64),
+            Some(Protocol::Pvh) => pvh,
+            Some(Protocol::Linux64) => linux64,
+        };
+        match (start, beyond) {
+            (Some(Start::Linux64(_)), Some(Range { start, end })) => Err(ElfError::Beyond { start, end }),
+            (Some(start), _) => Ok(start),
+            (None, _) if wanted == Some(Protocol::Linux64) => Err(ElfError::NoLinux64),
+            (None, _) => Err(ElfError::NoPvhNote),
+        }
     }
 
     /// Reads the segments straight into guest memory. It is zero where nothing was written yet and

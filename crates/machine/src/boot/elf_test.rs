@@ -41,7 +41,7 @@ fn a_32_bit_kernel_is_entered_by_pvh_only() {
     let elf = parse(&Kernel::pvh32().bytes()).unwrap();
     assert_eq!((elf.pvh, elf.linux64), (Some(0x20_0001), None));
     let bare = Kernel { notes: None, ..Kernel::pvh32() };
-    assert!(told(&bare).contains("32-bit ELF file without a PVH note"));
+    assert!(told(&bare).starts_with("it has no PVH note, and neither is it a 64-bit kernel"));
 }
 
 #[test]
@@ -53,6 +53,19 @@ fn the_note_is_found_among_others_and_with_either_padding() {
         notes.extend(note(b"Xen\0", 18, &0x20_0002_u64.to_le_bytes(), align));
         assert_eq!(parse(&noted(notes, align as u64).bytes()).unwrap().pvh, Some(0x20_0002));
     }
+}
+
+#[test]
+fn pvh_is_preferred_and_either_can_be_asked_for() {
+    let start = |kernel: Kernel, wanted| parse(&kernel.bytes()).unwrap().start(wanted);
+    assert_eq!(start(Kernel::pvh(), None).unwrap(), Start::Pvh(0x20_0001));
+    assert_eq!(start(Kernel::plain(), None).unwrap(), Start::Linux64(0x20_0000));
+    assert_eq!(start(Kernel::pvh(), Some(Protocol::Linux64)).unwrap(), Start::Linux64(0x20_0000));
+    assert!(matches!(start(Kernel::plain(), Some(Protocol::Pvh)), Err(ElfError::NoPvhNote)));
+    assert!(matches!(start(Kernel::pvh32(), Some(Protocol::Linux64)), Err(ElfError::NoLinux64)));
+    let mut high = Kernel::pvh();
+    high.segments.push((4 << 30, vec![], 1));
+    assert!(matches!(start(high, Some(Protocol::Linux64)), Err(ElfError::Beyond { .. })));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use illico_memory::OutOfRam;
 
+use super::bzimage::BzImageError;
 use super::elf::ElfError;
 use super::image::ImageError;
 use super::initrd::InitrdError;
@@ -15,9 +16,9 @@ pub enum LoadError {
     /// The image is an ELF file, or has one inside, that cannot be booted.
     #[error("cannot boot this kernel")]
     Elf(#[from] ElfError),
-    /// The image is compressed.
-    #[error("cannot boot a bzImage yet; give the vmlinux inside")]
-    BzImage,
+    /// The kernel inside of a bzImage could not be had.
+    #[error("cannot unpack this bzImage")]
+    BzImage(#[from] BzImageError),
     /// The initrd could not be placed.
     #[error("cannot load the initrd")]
     Initrd(#[from] InitrdError),
@@ -33,7 +34,7 @@ impl LoadError {
     /// The option that the error is about.
     pub fn option(&self) -> &'static str {
         match self {
-            Self::Image(_) | Self::BzImage => "--kernel",
+            Self::Image(_) | Self::BzImage(_) => "--kernel",
             Self::Elf(ElfError::OutOfRam { .. }) | Self::Memory { .. } | Self::BootData(_) => "--memory",
             Self::Elf(_) => "--kernel",
             Self::Initrd(_) => "--initrd",

@@ -2,36 +2,50 @@
 //!
 //! [`image`] recognises the file, [`elf`] loads it, [`initrd`] and [`cmdline`] go beside it at the
 //! [`places`] that the memory map follows from, and [`acpi`] describes the machine and
-//! [`pvh`] writes what the guest reads first. What
-//! comes out is an [`Entry`]: registers are the work of `kvm`.
+//! [`pvh`] or [`linux64`] writes what the guest reads first. What comes out is an [`Entry`]: registers are the work of `kvm`.
 
 pub mod acpi;
+pub mod bzimage;
+pub mod cache;
 pub mod cmdline;
 pub mod elf;
 mod entry;
 mod error;
 pub mod image;
 pub mod initrd;
+pub mod linux64;
 pub mod places;
 pub mod pvh;
 #[cfg(test)]
 mod testkit;
+mod unpack;
 
 use std::fs::File;
 
 use illico_memory::Ram;
 
 pub use self::acpi::Acpi;
+pub use self::cache::Cache;
 pub use self::cmdline::CommandLine;
 pub use self::entry::{BOOT_CS, BOOT_DS, BOOT_TSS, Entry};
 pub use self::error::LoadError;
 
-use self::elf::Elf;
+use self::bzimage::Payload;
+use self::elf::{Elf, Start};
 use self::image::Format;
 use self::places::Range;
 
-/// PVH hands over addresses of 32 bits.
-const PVH_CEILING: u64 = 1 << 32;
+/// The byte after the highest that PVH can hand over to Linux, in 32 bits.
+const PVH_INITRD_CEILING: u64 = 1 << 32;
+
+/// How to enter a kernel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    /// At the address of its PVH note.
+    Pvh,
+    /// At the address of its ELF header, by the 64-bit boot protocol of Linux.
+    Linux64,
+}
 
 /// What a guest is loaded from.
 #[derive(Debug, Clone, Copy)]
@@ -44,6 +58,10 @@ pub struct Sources<'a> {
     pub command_line: &'a CommandLine,
     /// What the ACPI tables tell.
     pub acpi: &'a Acpi,
+    /// Where unpacked kernels are kept.
+    pub cache: &'a Cache,
+    /// How to enter the kernel; without it, by PVH if it has the note.
+    pub protocol: Option<Protocol>,
 }
 
 /// Loads a guest into RAM that is still zero, and says how to enter it.
@@ -51,18 +69,40 @@ pub fn load(ram: &Ram, sources: &Sources<'_>) -> Result<Entry, LoadError> {
     if places::low_ram_end(ram) < places::LEAST_RAM {
         return Err(LoadError::Memory { bytes: ram.size() });
     }
-    let (format, size) = image::recognise(sources.kernel)?;
-    let elf = match format {
-        Format::Elf => Elf::parse(sources.kernel, size)?,
-        Format::BzImage => return Err(LoadError::BzImage),
+    let elf = load_kernel(ram, sources)?;
+    let start = elf.start(sources.protocol)?;
+    let ceiling = match start {
+        Start::Pvh(_) => PVH_INITRD_CEILING,
+        Start::Linux64(_) => linux64::INITRD_CEILING,
     };
-    elf.load(sources.kernel, ram)?;
-    let entry = elf.pvh.ok_or(elf::ElfError::NoPvhNote)?;
-    let taken: Vec<Range> = elf.segments.iter().map(|segment| segment.memory).collect();
-    let initrd = sources.initrd.map(|file| initrd::load(ram, file, PVH_CEILING, &taken)).transpose()?;
+    let kernel: Vec<Range> = elf.segments.iter().map(|segment| segment.memory).collect();
+    let initrd = sources.initrd.map(|file| initrd::load(ram, file, ceiling, &kernel)).transpose()?;
     sources.command_line.write(ram)?;
     let rsdp = sources.acpi.write(ram)?;
     let map = places::memory_map(ram, sources.acpi.pci.as_ref().map(|pci| pci.ecam));
-    let start_info = pvh::write_start_info(ram, &map, initrd, rsdp)?;
-    Ok(Entry::Pvh { entry, start_info })
+    Ok(match start {
+        Start::Pvh(entry) => Entry::Pvh { entry, start_info: pvh::write_start_info(ram, &map, initrd, rsdp)? },
+        Start::Linux64(entry) => linux64::write(ram, entry, &map, initrd, rsdp)?,
+    })
 }
+
+/// Loads the kernel, out of its bzImage if it is in one.
+fn load_kernel(ram: &Ram, sources: &Sources<'_>) -> Result<Elf, LoadError> {
+    let unpacked;
+    let (format, size) = image::recognise(sources.kernel)?;
+    let (file, size) = match format {
+        Format::Elf => (sources.kernel, size),
+        Format::BzImage => {
+            let payload = Payload::find(sources.kernel, size)?;
+            unpacked = sources.cache.unpacked(sources.kernel, &payload)?;
+            (&unpacked.0, unpacked.1)
+        }
+    };
+    let elf = Elf::parse(file, size)?;
+    elf.load(file, ram)?;
+    Ok(elf)
+}
+
+#[cfg(test)]
+#[path = "boot_test.rs"]
+mod tests;
