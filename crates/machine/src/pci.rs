@@ -72,12 +72,13 @@ pub struct PciBus {
 }
 
 impl PciBus {
-    /// Functions in order, each with the memory part of its BAR, placed where their BARs say.
+    /// Functions in order, each with the memory part of its BAR, which is placed at once: a BAR that
+    /// does not decode yet will, and at this address unless the guest moves it.
     pub fn new(vm: Arc<Vm>, functions: Vec<(PciTransport, Window)>) -> Result<Self, KvmError> {
         let function = |(transport, memory)| Mutex::new(Function { transport, memory, placed: None });
         let bus = Self { vm, functions: functions.into_iter().map(function).collect() };
-        for function in &bus.functions {
-            bus.place(&mut lock(function))?;
+        for (index, function) in bus.functions.iter().enumerate() {
+            bus.place(&mut lock(function), Some(initial_bar(index)))?;
         }
         Ok(bus)
     }
@@ -94,7 +95,8 @@ impl PciBus {
         }
         let function = &mut *lock(function);
         function.transport.write_config_space(offset, bytes);
-        if let Err(error) = self.place(function) {
+        let bar = function.transport.bar();
+        if let Err(error) = self.place(function, bar) {
             eprintln!("illico: {}: its BAR cannot be moved: {error}", function.transport.core().name());
         }
     }
@@ -127,8 +129,8 @@ impl PciBus {
 
     /// Tells KVM where the function's BAR is, if that has changed. While a BAR does not decode (a guest
     /// that sizes it) what was placed stays.
-    fn place(&self, function: &mut Function) -> Result<(), KvmError> {
-        let Some(bar) = function.transport.bar() else { return Ok(()) };
+    fn place(&self, function: &mut Function, bar: Option<GuestAddress>) -> Result<(), KvmError> {
+        let Some(bar) = bar else { return Ok(()) };
         if function.placed.as_ref().is_some_and(|(at, _)| *at == bar) {
             return Ok(());
         }

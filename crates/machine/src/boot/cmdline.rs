@@ -82,6 +82,11 @@ pub const DEFAULTS: &[DefaultWord] = &[
         When::Pci,
         "configuration space is memory: no early scan of 32 slots through ports CF8 and CFC",
     ),
+    default(
+        "reserve=0xcf8,8",
+        When::Pci,
+        "nobody is at ports CF8 to CFF: a kernel that finds them taken does not probe them",
+    ),
     default("pci=off", When::NoPci, "there is no PCI bus: no probing for one through ports CF8 to CFF"),
     default(
         "tsc=reliable",

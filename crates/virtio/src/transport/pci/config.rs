@@ -63,14 +63,16 @@ pub struct ConfigSpace {
 }
 
 impl ConfigSpace {
-    /// Fills the page of a device of `kind` with `vectors` MSI-X vectors and BAR 0 at `bar`, decoding.
+    /// Fills the page of a device of `kind` with `vectors` MSI-X vectors and BAR 0 at `bar`.
+    ///
+    /// BAR 0 has its address but does not decode yet: a guest that sizes BARs switches decoding off and
+    /// on around each of them, and both are exits, unless it is off already. Drivers switch it on.
     pub fn new(page: Window, kind: Kind, vectors: u16, bar: GuestAddress) -> Self {
         page.fill(0, page.len(), 0);
         let half = |offset, value| page.store_u16(offset, value, Ordering::Relaxed);
         let word = |offset, value| page.store_u32(offset, value, Ordering::Relaxed);
         half(0, VENDOR);
         half(2, DEVICE_BASE + kind.id());
-        half(COMMAND, COMMAND_MEMORY);
         half(STATUS, STATUS_CAPABILITIES);
         let [class, subclass, interface] = kind.pci_class();
         // Revision 1 or higher says: not transitional, § 4.1.2.1.
