@@ -9,6 +9,7 @@ mod cli;
 mod commands;
 mod output;
 mod status;
+mod terminal;
 
 use std::process::ExitCode;
 

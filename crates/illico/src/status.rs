@@ -40,7 +40,7 @@ impl Status {
     /// The status of a machine that ended.
     pub fn of(end: &End) -> Self {
         match end {
-            End::PowerOff | End::Reset => Self::Ended,
+            End::PowerOff | End::Reset | End::Left => Self::Ended,
             End::Panicked => Self::Panicked,
             End::TripleFault { .. } => Self::TripleFault,
             End::InternalError { .. } => Self::KvmError,

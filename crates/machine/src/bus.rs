@@ -35,6 +35,13 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Bus {
+    /// Bytes arrive at the UART from outside.
+    pub fn type_into_uart(&self, bytes: &[u8]) {
+        if let Some(serial) = &self.serial {
+            lock(serial).input(bytes);
+        }
+    }
+
     /// A read from memory that is none: all ones where nobody answers.
     pub fn read(&self, at: GuestAddress, out: &mut [u8]) -> Party {
         out.fill(0xff);

@@ -41,7 +41,9 @@ pub enum End {
         /// Its registers.
         registers: String,
     },
-    /// Someone outside wanted it: the user left, or asked twice.
+    /// The person at the terminal left.
+    Left,
+    /// Someone outside wanted it: asked twice, or at once.
     Stopped,
 }
 
@@ -88,6 +90,11 @@ impl Control {
     /// Presses the ACPI power button: a guest that listens powers off.
     pub fn press_power_button(&self) {
         self.irqs.raise(self.power_button);
+    }
+
+    /// Ends the machine because the person at the terminal leaves.
+    pub fn leave(&self) {
+        self.ending.reach(End::Left);
     }
 
     /// Stops the machine at once, whatever the guest is doing.

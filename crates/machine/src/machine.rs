@@ -97,6 +97,12 @@ impl Machine {
         &mut self.main_loop
     }
 
+    /// Takes what is typed for the UART, if the machine has one.
+    pub fn uart_input(&self) -> impl FnMut(&[u8]) + Send + 'static {
+        let bus = Arc::clone(&self.bus);
+        move |bytes| bus.type_into_uart(bytes)
+    }
+
     /// Runs the machine on this thread and its vCPUs on theirs, until it ends.
     pub fn run(self) -> io::Result<Outcome> {
         let Self { vcpus, bus, main_loop, loops, control, seen } = self;

@@ -1,18 +1,16 @@
 //! `illico boot`: one machine in the foreground, its console joined to the terminal.
 
 mod configure;
+mod console;
 mod signals;
 
 use std::fs::File;
 use std::path::Path;
 
 use illico_machine::build::{Files, Parts, build};
-use illico_machine::config::Console;
 use illico_machine::control::End;
 use illico_machine::kvm::Kvm;
 use illico_machine::machine::Outcome;
-
-use illico_virtio::console;
 
 use crate::cli::Boot;
 use crate::commands::Failure;
@@ -30,15 +28,14 @@ pub fn run(options: Boot) -> Result<Status, Failure> {
         initrd: config.initrd.as_deref().map(|path| open("--initrd", path)).transpose()?,
     };
     let kvm = Kvm::open()?;
-    let mut parts = Parts { files, console: None, uart: None };
-    match config.console {
-        Console::Virtio => parts.console = Some(Box::new(virtio_console()?)),
-        Console::Uart => parts.uart = Some(Box::new(std::io::stdout())),
-        Console::None => {}
-    }
-    let mut machine = build(&config, &kvm, parts)?;
+    let console::Opened { device, uart, joint } = console::open(config.console)?;
+    let mut machine = build(&config, &kvm, Parts { files, console: device, uart })?;
     signals::attach(&mut machine)?;
-    let Outcome { end, report } = machine.run()?;
+    let raw = joint.attach(&mut machine)?;
+    let outcome = machine.run();
+    // Before anything is said.
+    drop(raw);
+    let Outcome { end, report } = outcome?;
     tell(&end);
     if options.exits {
         eprint!("{}", output::exits::table(&report));
@@ -47,12 +44,6 @@ pub fn run(options: Boot) -> Result<Status, Failure> {
         serde_json::to_writer_pretty(&mut file, &report)?;
     }
     Ok(Status::of(&end))
-}
-
-fn virtio_console() -> Result<console::Console, Failure> {
-    let input = rustix::stdio::stdin().try_clone_to_owned()?;
-    let output = rustix::stdio::stdout().try_clone_to_owned()?;
-    Ok(console::Console::open(input, output, None)?)
 }
 
 fn open(option: &str, path: &Path) -> Result<File, Failure> {
@@ -66,7 +57,7 @@ fn create(path: &Path) -> Result<File, Failure> {
 /// Says why a machine ended, where it was not the guest's own wish.
 fn tell(end: &End) {
     match end {
-        End::PowerOff | End::Reset => {}
+        End::PowerOff | End::Reset | End::Left => {}
         End::Panicked => eprintln!("illico: the guest's kernel panicked"),
         End::TripleFault { vcpu, registers } => {
             eprintln!("illico: vCPU {vcpu} triple-faulted: the guest had no handler for a fault\n{registers}");

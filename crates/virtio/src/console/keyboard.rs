@@ -10,12 +10,12 @@ use std::net::Shutdown;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 
-use vmm_sys_util::eventfd::EventFd;
+use vmm_sys_util::epoll::EventSet;
 
 use super::escape::{Escape, Wish};
 use super::stream::{Stream, Transfer};
 use crate::event_loop::{Fault, Polling, Source, Worker};
-use crate::interrupt::signal;
+use crate::interrupt::Interrupt;
 
 /// Reads a terminal for the guest and for the monitor.
 #[derive(Debug)]
@@ -24,8 +24,8 @@ pub struct Keyboard {
     /// A socket and not a pipe: its end can be told without closing what the loop watches.
     guest: UnixStream,
     escape: Escape,
-    /// Signalled by Ctrl-A x.
-    leave: EventFd,
+    /// Raised by Ctrl-A x.
+    leave: Interrupt,
     /// Read and filtered, and not yet handed on. No longer than one read.
     held: VecDeque<u8>,
 }
@@ -36,14 +36,19 @@ const AT_ONCE: usize = 256;
 const TURN: usize = 64;
 
 impl Keyboard {
-    /// Reads `terminal`; the file that comes back is what the guest shall read. `leave` is signalled
-    /// when the person wants to leave.
-    pub fn open(terminal: OwnedFd, leave: EventFd) -> io::Result<(Self, OwnedFd)> {
+    /// Reads `terminal`. The file that comes back is what the guest shall read.
+    pub fn open(terminal: OwnedFd) -> io::Result<(Self, OwnedFd)> {
         let (guest, device) = UnixStream::pair()?;
         guest.set_nonblocking(true)?;
         device.set_nonblocking(true)?;
-        let terminal = Stream::input(terminal)?;
-        Ok((Self { terminal, guest, escape: Escape::default(), leave, held: VecDeque::new() }, device.into()))
+        let (escape, leave, held) = (Escape::default(), Interrupt::none(), VecDeque::new());
+        Ok((Self { terminal: Stream::input(terminal)?, guest, escape, leave, held }, device.into()))
+    }
+
+    /// What to do when the person wants to leave.
+    pub fn on_leave(mut self, leave: Interrupt) -> Self {
+        self.leave = leave;
+        self
     }
 
     fn serve(&mut self) -> Polling {
@@ -58,7 +63,7 @@ impl Keyboard {
                     if self.escape.filter(keys.get(..count).unwrap_or_default(), |key| held.push_back(key))
                         == Wish::Leave
                     {
-                        signal(&self.leave);
+                        self.leave.trigger();
                     }
                 }
                 Transfer::NotNow => return Polling::Sleep,
@@ -90,7 +95,7 @@ impl Keyboard {
 
 impl Worker for Keyboard {
     fn sources(&self) -> Vec<Source> {
-        let guest = Source { events: vmm_sys_util::epoll::EventSet::OUT, ..Source::readable(&self.guest) };
+        let guest = Source { events: EventSet::OUT, ..Source::readable(&self.guest) };
         [guest].into_iter().chain(self.terminal.source()).collect()
     }
 

@@ -1,6 +1,6 @@
 use std::io::Read;
 
-use vmm_sys_util::eventfd::EFD_NONBLOCK;
+use vmm_sys_util::eventfd::{EFD_NONBLOCK, EventFd};
 
 use super::*;
 
@@ -8,7 +8,8 @@ use super::*;
 fn keyboard() -> (Keyboard, std::io::PipeWriter, UnixStream, EventFd) {
     let (terminal, person) = std::io::pipe().unwrap();
     let leave = EventFd::new(EFD_NONBLOCK).unwrap();
-    let (keyboard, device) = Keyboard::open(terminal.into(), leave.try_clone().unwrap()).unwrap();
+    let (keyboard, device) = Keyboard::open(terminal.into()).unwrap();
+    let keyboard = keyboard.on_leave(Interrupt::from_eventfd(leave.try_clone().unwrap()));
     (keyboard, person, device.into(), leave)
 }
 

@@ -117,3 +117,26 @@ fn all_that_a_socket_brings_arrives() {
     let (reader, writer) = UnixStream::pair().unwrap();
     all_input_arrives(reader.into(), writer);
 }
+
+#[test]
+fn a_feed_hands_on_all_of_a_pipe_and_all_of_a_file() {
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all(&pattern(100_000)).unwrap();
+    std::io::Seek::rewind(&mut file).unwrap();
+    let (reader, mut writer) = pipe().unwrap();
+    let typist = std::thread::spawn(move || writer.write_all(&pattern(100_000)).unwrap());
+    for input in [OwnedFd::from(file), reader.into()] {
+        let (sender, receiver) = std::sync::mpsc::channel();
+        let feed = Feed::open(input, move |bytes| sender.send(bytes.to_vec()).unwrap()).unwrap();
+        let event_loop = EventLoop::new().unwrap();
+        let handle = event_loop.handle();
+        let thread = std::thread::spawn(move || event_loop.run());
+        let attached = handle.attach(Box::new(feed), Box::new(|_| {})).unwrap();
+        let seen: Vec<u8> = receiver.iter().flatten().take(100_000).collect();
+        assert!(seen == pattern(100_000));
+        drop(attached);
+        handle.stop();
+        thread.join().unwrap().unwrap();
+    }
+    typist.join().unwrap();
+}

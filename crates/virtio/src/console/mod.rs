@@ -8,6 +8,7 @@
 //! No multiport. A terminal's escape keys are not known here: see [`Keyboard`], which sits in front.
 
 mod escape;
+mod feed;
 mod input;
 mod keyboard;
 mod output;
@@ -19,6 +20,7 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 pub use escape::{ESCAPE, Escape, LEAVE};
+pub use feed::Feed;
 pub use keyboard::Keyboard;
 pub use size::{Resizer, Size};
 
