@@ -88,7 +88,7 @@ impl Lab {
             disks: Vec::new(),
             modules: Vec::new(),
             fetch: Vec::new(),
-            cpus: 2,
+            cpus: 1,
             memory_mib: 3072,
             timeout: Duration::from_secs(300),
             echo: false,
@@ -134,6 +134,8 @@ impl Lab {
         self
     }
 
+    /// The lab's own CPUs. With more than one, guests of its KVM hang now and then: QEMU's fault, see `qemu.rs`. Guests
+    /// may have as many as they like.
     pub fn cpus(mut self, cpus: u32) -> Lab {
         self.cpus = cpus;
         self

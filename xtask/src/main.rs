@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use xtask::project::{self, Profile};
-use xtask::{Error, Kernel, Lab, Series};
+use xtask::{Error, GuestInit, Kernel, Lab, Series};
 
 /// A lab that did not come to its command's end: not a status that the command itself is likely to have.
 const LAB_FAILED: u8 = 125;
@@ -26,8 +26,11 @@ enum Task {
     /// Run a command in the lab, an emulated AMD machine with a complete /dev/kvm.
     ///
     /// The lab has busybox, /bin/illico, /bin/count-exits and the kernels /kernels/6.12 and /kernels/6.1, each as
-    /// vmlinux and vmlinuz. The command's status is this program's; 125 says that the lab itself failed.
+    /// vmlinux and vmlinuz, and /guests/reboot.cpio and /guests/poweroff.cpio, whose PID 1 does only that. The
+    /// command's status is this program's; 125 says that the lab itself failed.
     Lab(LabArguments),
+    /// Write an initramfs for a guest: busybox, modules, and a script as PID 1.
+    Initramfs(InitramfsArguments),
     /// Download Debian's 6.12 and 6.1 cloud kernels into the cache and print where their parts are.
     Kernels,
 }
@@ -49,7 +52,8 @@ struct LabArguments {
     /// A module of the lab's kernel to load, such as tun or vhost_net.
     #[arg(long = "module", value_name = "NAME")]
     modules: Vec<String>,
-    #[arg(long, default_value_t = 2)]
+    /// The lab's CPUs. With more than one, guests of its KVM hang now and then (a fault of QEMU 7.2's SVM).
+    #[arg(long, default_value_t = 1)]
     cpus: u32,
     /// The lab's memory in MiB.
     #[arg(long, default_value_t = 3072)]
@@ -64,9 +68,25 @@ struct LabArguments {
     command: Vec<OsString>,
 }
 
+#[derive(Debug, clap::Args)]
+struct InitramfsArguments {
+    /// Whose modules: 6.12 or 6.1.
+    #[arg(long, default_value = "6.12", value_parser = series)]
+    kernel: Series,
+    /// A module to load, with all that it depends on.
+    #[arg(long = "module", value_name = "NAME")]
+    modules: Vec<String>,
+    /// What busybox's shell runs before the guest powers off.
+    #[arg(long)]
+    script: String,
+    /// The file to write.
+    output: PathBuf,
+}
+
 fn main() -> ExitCode {
     let result = match Arguments::parse().task {
         Task::Lab(arguments) => lab(&arguments),
+        Task::Initramfs(arguments) => initramfs(&arguments),
         Task::Kernels => kernels(),
     };
     result.unwrap_or_else(|error| {
@@ -121,6 +141,20 @@ fn lab(arguments: &LabArguments) -> Result<ExitCode, Error> {
         eprintln!("fetched {name}");
     }
     Ok(ExitCode::from(outcome.status))
+}
+
+fn initramfs(arguments: &InitramfsArguments) -> Result<ExitCode, Error> {
+    let init = GuestInit::new(&Kernel::get(arguments.kernel)?).modules(&arguments.modules).script(&arguments.script);
+    std::fs::write(&arguments.output, init.build()?).map_err(|source| Error::File {
+        action: "write",
+        path: arguments.output.clone(),
+        source,
+    })?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn series(name: &str) -> Result<Series, String> {
+    Series::ALL.into_iter().find(|series| series.name() == name).ok_or_else(|| "there are 6.12 and 6.1".to_owned())
 }
 
 fn kernels() -> Result<ExitCode, Error> {

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use super::{Content, Lab, read, shelf};
 use crate::cpio::{Archive, Node};
 use crate::error::output_of;
+use crate::guest::{self, End};
 use crate::{Error, Kernel, packages, programs};
 
 /// What the lab needs before it can read its shelf. (PCI, virtio and ext4 are built into 6.12.)
@@ -56,6 +57,10 @@ pub(super) fn build(lab: &Lab, kernel: &Kernel, marker: &[u8]) -> Result<Vec<u8>
         .file("lab/fetch", 0o644, fetch.as_bytes())
         .file("lab/marker", 0o644, marker)
         .file("bin/count-exits", 0o755, COUNT_EXITS);
+
+    // What a boot costs without user space: wanted at hand, and a few hundred bytes each.
+    archive.file("guests/reboot.cpio", 0o644, &guest::ends_at_once(End::Reboot));
+    archive.file("guests/poweroff.cpio", 0o644, &guest::ends_at_once(End::PowerOff));
 
     let mut libraries = BTreeSet::new();
     for (path, content) in &lab.files {
