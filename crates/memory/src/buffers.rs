@@ -197,15 +197,6 @@ impl Buffers {
         usize::try_from(put).map_err(|_| io::Error::last_os_error())
     }
 
-    /// Like [`Buffers::read_from`], but only what the page cache holds: where the call would have to
-    /// wait for a device it is a `WouldBlock` (or, from a file system that cannot tell, `Unsupported`).
-    pub fn read_cached(&self, file: BorrowedFd<'_>, position: u64) -> io::Result<usize> {
-        let ((ranges, count), position) = (self.for_kernel(), offset(position)?);
-        // SAFETY: the ranges are live guest memory for as long as `ram` is held.
-        let got = unsafe { libc::preadv2(file.as_raw_fd(), ranges, count, position, libc::RWF_NOWAIT) };
-        usize::try_from(got).map_err(|_| io::Error::last_os_error())
-    }
-
     /// Like [`Buffers::write_to`], but what it says was written is on stable storage.
     pub fn write_stable(&self, file: BorrowedFd<'_>, position: u64) -> io::Result<usize> {
         let ((ranges, count), position) = (self.for_kernel(), offset(position)?);
@@ -215,7 +206,7 @@ impl Buffers {
     }
 
     /// The ranges as the kernel takes them, at most `IOV_MAX` of them at once.
-    fn for_kernel(&self) -> (*const libc::iovec, i32) {
+    pub(crate) fn for_kernel(&self) -> (*const libc::iovec, i32) {
         let ranges = self.iovecs();
         (ranges.as_ptr(), ranges.len().min(libc::UIO_MAXIOV as usize) as i32)
     }

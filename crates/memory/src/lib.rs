@@ -14,6 +14,7 @@ mod buffers;
 mod layout;
 mod mapping;
 mod ram;
+mod uring;
 mod window;
 
 pub use address::GuestAddress;
@@ -21,4 +22,5 @@ pub use buffers::{Buffers, Short};
 pub use layout::{HOLE_END, HOLE_START, Layout};
 pub use mapping::{Access, MapError, Mapping, Pages};
 pub use ram::{OutOfRam, Ram, Region};
+pub use uring::{Allocate, Completion, Uring};
 pub use window::Window;

@@ -7,9 +7,10 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Seek, SeekFrom};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::AsFd;
 use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt};
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use illico_memory::Buffers;
@@ -46,7 +47,7 @@ pub(super) struct Blocks {
 #[derive(Debug)]
 pub(super) struct Disk {
     name: String,
-    file: File,
+    file: Arc<File>,
     backing: Backing,
     extent: Extent,
     blocks: Blocks,
@@ -87,7 +88,7 @@ impl Disk {
 
     /// A disk over a file that is open already.
     pub(super) fn new(file: File, backing: Backing, extent: Extent, blocks: Blocks, name: String) -> Self {
-        Self { name, file, backing, extent, blocks, failures: AtomicU64::new(0) }
+        Self { name, file: Arc::new(file), backing, extent, blocks, failures: AtomicU64::new(0) }
     }
 
     pub(super) fn name(&self) -> &str {
@@ -102,21 +103,29 @@ impl Disk {
         self.blocks
     }
 
-    pub(super) fn file(&self) -> BorrowedFd<'_> {
-        self.file.as_fd()
+    pub(super) fn backing(&self) -> Backing {
+        self.backing
+    }
+
+    pub(super) fn file(&self) -> &Arc<File> {
+        &self.file
     }
 
     /// Fills `data` from `position` on and leaves it empty. Where this fails, what is left in it was
     /// not filled.
     pub(super) fn read(&self, data: &mut Buffers, position: u64) -> io::Result<()> {
-        transfer(data, position, |data, position| data.read_from(self.file(), Some(position)))
+        transfer(data, position, |data, position| data.read_from(self.file.as_fd(), Some(position)))
     }
 
     /// Writes `data` to `position` and leaves it empty; `stable` where it must survive a crash of the
     /// host once this returns.
     pub(super) fn write(&self, data: &mut Buffers, position: u64, stable: bool) -> io::Result<()> {
         transfer(data, position, |data, position| {
-            if stable { data.write_stable(self.file(), position) } else { data.write_to(self.file(), Some(position)) }
+            if stable {
+                data.write_stable(self.file.as_fd(), position)
+            } else {
+                data.write_to(self.file.as_fd(), Some(position))
+            }
         })
     }
 
@@ -138,13 +147,22 @@ impl Disk {
 
     /// Makes a range read as zeros: by the file system's or the device's own means, else by writing.
     pub(super) fn write_zeroes(&self, segment: Segment) -> io::Result<()> {
-        if segment.len == 0 || segment.unmap && self.allocate(FallocateMode::PunchHole, segment).is_ok() {
+        if segment.len == 0 {
             return Ok(());
         }
-        if self.allocate(FallocateMode::ZeroRange, segment).is_ok() {
+        // Either is as good for who reads. Some file systems know one, some the other, some none.
+        let [first, second] = if segment.unmap {
+            [FallocateMode::PunchHole, FallocateMode::ZeroRange]
+        } else {
+            [FallocateMode::ZeroRange, FallocateMode::PunchHole]
+        };
+        if self.allocate(first, segment).or_else(|_| self.allocate(second, segment)).is_ok() {
             return Ok(());
         }
-        // tmpfs, for one, knows no ZERO_RANGE. An error that matters comes back when zeros are written.
+        self.write_out_zeros(segment)
+    }
+
+    fn write_out_zeros(&self, segment: Segment) -> io::Result<()> {
         let zeros = vec![0; ZEROS];
         let mut done = 0;
         while done < segment.len {
@@ -156,15 +174,15 @@ impl Disk {
     }
 
     fn allocate(&self, mode: FallocateMode, segment: Segment) -> io::Result<()> {
-        Ok(fallocate(&self.file, mode, true, segment.position, segment.len)?)
+        Ok(fallocate(&*self.file, mode, true, segment.position, segment.len)?)
     }
 
     /// One line on the host for a request that failed there. Failing disks fail often: the first, the
     /// second, the fourth, the eighth, ... failure is told, with the number of all.
-    pub(super) fn report(&self, what: &str, error: &io::Error) {
+    pub(super) fn report(&self, what: impl FnOnce() -> String, error: &io::Error) {
         let count = self.failures.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
         if count.is_power_of_two() {
-            eprintln!("illico: {}: {what}: {error} (failure {count}; the guest saw an I/O error)", self.name);
+            eprintln!("illico: {}: {}: {error} (failure {count}; the guest saw an I/O error)", self.name, what());
         }
     }
 

@@ -6,13 +6,18 @@
 //! toggled (CONFIG_WCE), and there are no image formats, no zones and no secure erase.
 
 mod disk;
+mod engine;
 mod ioctl;
+mod polling;
 pub mod request;
 mod spec;
 mod worker;
 
-use std::sync::Arc;
+use std::fs::File;
+use std::io;
+use std::sync::{Arc, PoisonError};
 
+use illico_memory::Uring;
 use zerocopy::little_endian::{U16, U32, U64};
 use zerocopy::{Immutable, IntoBytes};
 
@@ -21,9 +26,12 @@ use crate::event_loop::{Fault, Worker};
 use crate::spec::Kind;
 
 use disk::Disk;
-use request::{MAX_SEGMENT_SECTORS, MAX_SEGMENTS, SECTOR};
-pub use spec::{DiskError, DiskSpec, MAX_QUEUES};
-use worker::Server;
+use engine::{Engine, Job};
+pub use polling::PollCounters;
+use polling::{Clock, Looking};
+use request::{MAX_DISCARD_SECTORS, MAX_SEGMENTS, MAX_ZEROES_SECTORS, SECTOR};
+pub use spec::{DiskError, DiskSpec, EngineKind, MAX_QUEUES, Poll};
+use worker::{Parked, Server};
 
 // Feature bits, § 5.2.3.
 const F_SEG_MAX: u64 = 1 << 2;
@@ -70,6 +78,12 @@ struct Config {
 #[derive(Debug)]
 pub struct Block {
     disk: Arc<Disk>,
+    engine: EngineKind,
+    /// With `engine=io_uring`, rings for queues that do not run.
+    parked: Parked,
+    /// With `poll=adaptive`, one for each queue.
+    polls: Vec<Arc<PollCounters>>,
+    clock: Clock,
     queues: u16,
 }
 
@@ -79,8 +93,56 @@ impl Block {
         spec.check()?;
         let name = spec.id.as_deref().unwrap_or(name).to_owned();
         let disk = Disk::open(&spec.path, spec.readonly, name)?;
-        Ok(Self { disk: Arc::new(disk), queues: spec.queues })
+        Self::over(disk, spec)
     }
+
+    fn over(disk: Disk, spec: &DiskSpec) -> Result<Self, DiskError> {
+        let rings = || (0..spec.queues).map(|_| ring(disk.file())).collect::<Result<Vec<_>, _>>();
+        let (engine, rings) = match (spec.engine, spec.engine.unwrap_or(EngineKind::IoUring)) {
+            (_, EngineKind::Sync) => (EngineKind::Sync, Vec::new()),
+            (wanted, EngineKind::IoUring) => match rings() {
+                Ok(rings) => (EngineKind::IoUring, rings),
+                Err(error) if wanted.is_some() => return Err(DiskError::Uring(error)),
+                Err(error) => {
+                    eprintln!("illico: {}: engine=sync, for this host has no io_uring for us: {error}", disk.name());
+                    (EngineKind::Sync, Vec::new())
+                }
+            },
+        };
+        let polls = match spec.poll {
+            Poll::Off => Vec::new(),
+            Poll::Adaptive => (0..spec.queues).map(|_| Arc::default()).collect(),
+        };
+        Ok(Self {
+            disk: Arc::new(disk),
+            engine,
+            parked: Arc::new(rings.into()),
+            polls,
+            clock: Clock::default(),
+            queues: spec.queues,
+        })
+    }
+
+    /// How requests reach the host's kernel.
+    pub fn engine(&self) -> EngineKind {
+        self.engine
+    }
+
+    /// What polling costs and saves, for each queue; nothing with `poll=off`.
+    pub fn poll_counters(&self) -> &[Arc<PollCounters>] {
+        &self.polls
+    }
+
+    /// A ring that no worker has, or a new one where a worker could not give its own back.
+    fn take_ring(&self) -> io::Result<Uring<Job>> {
+        let parked = self.parked.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        parked.map_or_else(|| ring(self.disk.file()), Ok)
+    }
+}
+
+/// As many requests fit in it as the driver can make.
+fn ring(file: &Arc<File>) -> io::Result<Uring<Job>> {
+    Uring::new(Arc::clone(file), QUEUE_SIZE)
 }
 
 impl Device for Block {
@@ -117,10 +179,10 @@ impl Device for Block {
             writeback: 0,
             unused0: 0,
             num_queues: self.queues.into(),
-            max_discard_sectors: MAX_SEGMENT_SECTORS.into(),
+            max_discard_sectors: MAX_DISCARD_SECTORS.into(),
             max_discard_seg: (MAX_SEGMENTS as u32).into(),
             discard_sector_alignment: (blocks.minimum / SECTOR as u32).into(),
-            max_write_zeroes_sectors: MAX_SEGMENT_SECTORS.into(),
+            max_write_zeroes_sectors: MAX_ZEROES_SECTORS.into(),
             max_write_zeroes_seg: (MAX_SEGMENTS as u32).into(),
             write_zeroes_may_unmap: 1,
             unused1: [0; 3],
@@ -138,7 +200,15 @@ impl Device for Block {
                 continue;
             }
             let queue = activation.take_queue(index)?;
-            workers.push(Box::new(Server::new(queue, Arc::clone(&self.disk), write_through)));
+            let ring = match self.engine {
+                EngineKind::Sync => None,
+                EngineKind::IoUring => {
+                    Some(self.take_ring().map_err(|error| Fault::new(format!("setting up an io_uring: {error}")))?)
+                }
+            };
+            let engine = Engine::new(Arc::clone(&self.disk), write_through, ring);
+            let looking = self.polls.get(index).map(|counters| Looking::new(Arc::clone(counters), self.clock.clone()));
+            workers.push(Box::new(Server::new(queue, engine, Arc::clone(&self.parked), looking)));
         }
         Ok(workers)
     }
@@ -147,3 +217,7 @@ impl Device for Block {
 #[cfg(test)]
 #[path = "block_test.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "worker_test.rs"]
+mod worker_tests;

@@ -24,8 +24,11 @@ pub const SECTOR: u64 = 512;
 /// Ranges of one discard or write zeroes request at most, as the configuration space says.
 pub const MAX_SEGMENTS: usize = 16;
 
-/// Sectors of one such range at most: 1 GiB, so that no request takes for ever.
-pub const MAX_SEGMENT_SECTORS: u32 = 1 << 21;
+/// Sectors of one range to be discarded at most: 1 GiB, so that no request takes for ever.
+pub const MAX_DISCARD_SECTORS: u32 = 1 << 21;
+
+/// Sectors of one range to be zeroed at most: 64 MiB, which may have to be written out.
+pub const MAX_ZEROES_SECTORS: u32 = 1 << 17;
 
 /// Bytes of an identity (§ 5.2.6).
 pub const ID_BYTES: usize = 20;
@@ -56,7 +59,7 @@ pub enum Status {
 }
 
 /// What the driver wants, checked against the disk. Data is what the chain holds besides.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Request {
     /// Fill the writable buffers from the byte at `position`.
     Read {
@@ -71,9 +74,9 @@ pub enum Request {
     /// Put every write that was completed on stable storage.
     Flush,
     /// The ranges are of no use to the driver any more.
-    Discard(Segments),
+    Discard(Box<Segments>),
     /// The ranges shall read as zeros.
-    WriteZeroes(Segments),
+    WriteZeroes(Box<Segments>),
     /// Fill the writable buffers with the disk's identity.
     GetId,
 }
@@ -90,7 +93,7 @@ pub struct Segment {
 }
 
 /// The ranges of one request that are still to be done, in order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Segments {
     list: [Segment; MAX_SEGMENTS],
     next: usize,
@@ -185,11 +188,11 @@ impl Request {
             T_GET_ID => Ok(Self::GetId),
             T_DISCARD => {
                 extent.check_writable()?;
-                Ok(Self::Discard(extent.segments(&chain.readable, 0)?))
+                Ok(Self::Discard(extent.segments(&chain.readable, 0, MAX_DISCARD_SECTORS)?))
             }
             T_WRITE_ZEROES => {
                 extent.check_writable()?;
-                Ok(Self::WriteZeroes(extent.segments(&chain.readable, FLAG_UNMAP)?))
+                Ok(Self::WriteZeroes(extent.segments(&chain.readable, FLAG_UNMAP, MAX_ZEROES_SECTORS)?))
             }
             _ => Err(UNKNOWN),
         }
@@ -213,7 +216,7 @@ impl Extent {
         sector.checked_mul(SECTOR).ok_or(OUTSIDE)
     }
 
-    fn segments(self, data: &Buffers, known_flags: u32) -> Result<Segments, Refusal> {
+    fn segments(self, data: &Buffers, known_flags: u32, max_sectors: u32) -> Result<Box<Segments>, Refusal> {
         let count = data.len() / SEGMENT;
         if count == 0 || count > MAX_SEGMENTS || !data.len().is_multiple_of(SEGMENT) {
             return Err(BAD_LENGTH);
@@ -226,14 +229,15 @@ impl Extent {
             if raw.flags.get() & !known_flags != 0 {
                 return Err(UNKNOWN_FLAG);
             }
-            if raw.sectors.get() > MAX_SEGMENT_SECTORS {
+            if raw.sectors.get() > max_sectors {
                 return Err(BAD_LENGTH);
             }
             let len = u64::from(raw.sectors.get()).saturating_mul(SECTOR);
             let position = self.locate(raw.sector.get(), len)?;
             *slot = Segment { position, len, unmap: raw.flags.get() & FLAG_UNMAP != 0 };
         }
-        Ok(Segments { list, next: 0, count })
+        // On the heap: these requests are rare, and every other one is carried around with their size.
+        Ok(Box::new(Segments { list, next: 0, count }))
     }
 }
 

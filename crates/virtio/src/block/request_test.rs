@@ -128,8 +128,10 @@ fn a_range_that_breaks_a_rule_refuses_the_request() {
     let many = range(0, 1, 0).repeat(MAX_SEGMENTS);
     let too_many = range(0, 1, 0).repeat(MAX_SEGMENTS + 1);
     for (kind, ranges, expected) in [
-        (T_DISCARD, range(0, MAX_SEGMENT_SECTORS, 0), Status::Ok),
-        (T_DISCARD, range(0, MAX_SEGMENT_SECTORS + 1, 0), Status::IoError),
+        (T_DISCARD, range(0, MAX_DISCARD_SECTORS, 0), Status::Ok),
+        (T_DISCARD, range(0, MAX_DISCARD_SECTORS + 1, 0), Status::IoError),
+        (T_WRITE_ZEROES, range(0, MAX_ZEROES_SECTORS, 0), Status::Ok),
+        (T_WRITE_ZEROES, range(0, MAX_ZEROES_SECTORS + 1, 0), Status::IoError),
         (T_DISCARD, range(u64::MAX, 2, 0), Status::IoError),
         (T_DISCARD, range(0, 1, 1), Status::Unsupported),
         (T_DISCARD, range(0, 1, 2), Status::Unsupported),
@@ -160,7 +162,7 @@ proptest! {
                 prop_assert!(position + len as u64 <= end);
             }
             (Ok(Request::Discard(segments) | Request::WriteZeroes(segments)), ..) => {
-                for segment in segments {
+                for segment in *segments {
                     prop_assert!(segment.position + segment.len <= end);
                 }
             }

@@ -19,12 +19,40 @@ pub struct DiskSpec {
     /// The guest may only read it. Several machines can share one read-only image.
     #[serde(default)]
     pub readonly: bool,
+    /// How requests reach the host's kernel; io_uring where the kernel has it, else sync.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub engine: Option<EngineKind>,
     /// How many queues the guest gets, 1 to 64: up to one for each vCPU.
     #[serde(default = "one")]
     pub queues: u16,
+    /// Whether the host looks for the next request for a while after it completed one.
+    #[serde(default)]
+    pub poll: Poll,
     /// What the guest reads as the serial number, at most 20 bytes; also the disk's name in tables.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
+}
+
+/// How requests reach the host's kernel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum EngineKind {
+    /// Many at a time; nobody waits for a slow one.
+    #[serde(rename = "io_uring")]
+    IoUring,
+    /// One after the other, each with a system call of its own.
+    #[serde(rename = "sync")]
+    Sync,
+}
+
+/// Whether the host looks for requests that it was not told of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Poll {
+    /// It sleeps until the guest kicks, which costs the guest an exit.
+    #[default]
+    Off,
+    /// It looks for as long as lately paid off, 200 microseconds at most, which costs host CPU time.
+    Adaptive,
 }
 
 fn one() -> u16 {
@@ -34,7 +62,7 @@ fn one() -> u16 {
 impl DiskSpec {
     /// A writable disk with everything else left to its default.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), readonly: false, queues: one(), id: None }
+        Self { path: path.into(), readonly: false, engine: None, queues: one(), poll: Poll::Off, id: None }
     }
 
     pub(super) fn check(&self) -> Result<(), DiskError> {
@@ -114,6 +142,9 @@ pub enum DiskError {
         #[source]
         source: io::Error,
     },
+    /// The engine that was asked for is not to be had.
+    #[error("--disk engine=io_uring: setting up a ring (leave engine out, or say engine=sync)")]
+    Uring(#[source] io::Error),
     /// Nothing, or part of a sector.
     #[error(
         "--disk path={}: {size} bytes is not a disk: it must be sectors of {SECTOR} bytes{}",

@@ -1,52 +1,84 @@
 //! One queue of a disk at work: takes requests, has them carried out, and hands them back with their
 //! status.
+//!
+//! It never waits for the disk with an io_uring, but in `stop`. A completion goes back in the turn in
+//! which it is found; what the page cache holds is complete as soon as it was submitted.
 
+use std::hint::spin_loop;
 use std::io::{self, ErrorKind};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use illico_memory::Buffers;
+use illico_memory::{Buffers, Uring};
 
 use crate::chain::Chain;
 use crate::event_loop::{Fault, Polling, Source, Worker};
 use crate::queue::Queue;
 
-use super::disk::Disk;
-use super::request::{ID_BYTES, Refusal, Request, Segments, Status};
+use super::engine::{Engine, Job};
+use super::polling::Looking;
+use super::request::{Refusal, Request, Segment, Status};
 
 /// What one turn on the loop may cost: each request one, and one more for each 64 KiB of its data.
 /// Others on the loop get their turn, whatever a guest asks for.
 const TURN: usize = 256;
 
-/// A request that was taken from the ring.
-struct Job {
-    chain: Chain,
-    /// Where its status goes.
-    status: Buffers,
-    /// Bytes of its writable buffers, the status aside.
-    room: usize,
+/// How often the ring is looked at before others on the loop get their turn, a few microseconds.
+const LOOKS: u32 = 64;
+
+/// Rings that no worker has. They are made with the disk, for this process may lose the right to, and
+/// outlive the workers of a guest that resets it.
+pub(super) type Parked = Arc<Mutex<Vec<Uring<Job>>>>;
+
+/// How a turn ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    /// There is no request left.
+    Empty,
+    /// The engine has as many jobs as it can take.
+    Full,
+    /// Others should have a turn.
+    Over,
 }
 
 /// The worker of one queue.
+#[derive(Debug)]
 pub(super) struct Server {
     queue: Queue,
-    disk: Arc<Disk>,
-    /// Completed writes must be stable.
-    write_through: bool,
+    engine: Engine,
+    parked: Parked,
+    /// With `poll=adaptive`.
+    looking: Option<Looking>,
+    /// Requests that were handed back.
+    handed_back: u64,
     /// Empty lists for status bytes, kept so that a request allocates nothing.
     spare: Vec<Buffers>,
 }
 
 impl Server {
-    pub(super) fn new(queue: Queue, disk: Arc<Disk>, write_through: bool) -> Self {
-        Self { queue, disk, write_through, spare: Vec::new() }
+    pub(super) fn new(queue: Queue, engine: Engine, parked: Parked, looking: Option<Looking>) -> Self {
+        Self { queue, engine, parked, looking, handed_back: 0, spare: Vec::new() }
     }
 
     fn serve(&mut self) -> Result<Polling, Fault> {
         loop {
             self.queue.disable_kicks();
-            let turn = self.take_turn();
+            let before = self.handed_back;
+            self.hand_back_done();
+            let taken = self.take_requests();
+            // After a fault too: `stop` waits for what was begun.
+            let settled = self.settle();
             self.queue.signal();
-            if turn? == Polling::Again {
+            let (turn, settled) = (taken?, settled?);
+            if turn == Turn::Over || !settled || turn == Turn::Full && self.engine.has_room() {
+                return Ok(Polling::Again);
+            }
+            if turn == Turn::Full {
+                // A completion makes room, and is a source.
+                return Ok(Polling::Sleep);
+            }
+            if let Some(looking) = &mut self.looking
+                && (self.handed_back > before && looking.begin() || looking.is_on())
+            {
                 return Ok(Polling::Again);
             }
             if !self.queue.enable_kicks() {
@@ -55,57 +87,73 @@ impl Server {
         }
     }
 
-    /// Takes requests until there are none, or until others should have a turn.
-    fn take_turn(&mut self) -> Result<Polling, Fault> {
+    /// Begins requests until there are none, or the engine or others on the loop have had enough.
+    fn take_requests(&mut self) -> Result<Turn, Fault> {
         let mut cost = 0;
         while cost < TURN {
-            let Some(chain) = self.queue.pop()? else { return Ok(Polling::Sleep) };
+            if !self.engine.has_room() {
+                return Ok(Turn::Full);
+            }
+            let Some(chain) = self.queue.pop()? else { return Ok(Turn::Empty) };
+            if cost == 0
+                && let Some(looking) = &mut self.looking
+            {
+                looking.arrived();
+            }
             cost += 1 + (chain.readable.len() + chain.writable.len()) / (64 << 10);
             self.begin(chain)?;
         }
-        Ok(Polling::Again)
+        Ok(Turn::Over)
     }
 
     fn begin(&mut self, mut chain: Chain) -> Result<(), Fault> {
         let mut status = self.spare.pop().unwrap_or_else(|| Buffers::new(self.queue.ram().clone()));
-        let request = Request::parse(&mut chain, &mut status, self.disk.extent());
+        let request = Request::parse(&mut chain, &mut status, self.engine.disk().extent());
         let room = chain.writable.len();
-        let mut job = Job { chain, status, room };
         match request {
             Ok(request) => {
-                let result = self.carry_out(request, &mut job);
-                self.finish(job, result);
+                if let Request::Write { .. } = request {
+                    self.queue.count_from_guest(chain.readable.len() as u64);
+                }
+                let job = Job { chain, status, room, request, segment: Segment::default() };
+                if let Some((job, result)) = self.engine.begin(job) {
+                    self.finish(job, result);
+                }
                 Ok(())
             }
-            Err(Refusal::With { status, why: _ }) => {
-                self.hand_back(job, status);
+            Err(Refusal::With { status: code, why: _ }) => {
+                self.hand_back(chain, status, room, code);
                 Ok(())
             }
             Err(refusal @ Refusal::NoStatus) => {
-                self.queue.complete(job.chain, 0);
+                self.queue.complete(chain, 0);
                 Err(Fault::new(refusal.to_string()))
             }
         }
     }
 
-    /// Does what was asked for, and returns when it is done.
-    fn carry_out(&self, request: Request, job: &mut Job) -> io::Result<()> {
-        match request {
-            Request::Read { position } => self.disk.read(&mut job.chain.writable, position),
-            Request::Write { position } => {
-                self.queue.count_from_guest(job.chain.readable.len() as u64);
-                self.disk.write(&mut job.chain.readable, position, self.write_through)
+    /// Hands over what was begun and hands back what is done, until nothing moves. `false` where the
+    /// kernel is short of memory and has to be asked again.
+    fn settle(&mut self) -> Result<bool, Fault> {
+        loop {
+            let submitted = match self.engine.submit() {
+                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::ResourceBusy) => {
+                    self.hand_back_done();
+                    return Ok(false);
+                }
+                other => other.map_err(|error| Fault::new(format!("submitting requests to io_uring: {error}")))?,
+            };
+            self.hand_back_done();
+            if !submitted {
+                return Ok(true);
             }
-            Request::Flush => self.disk.flush(),
-            Request::Discard(segments) => self.each(segments, |segment| self.disk.discard(segment)),
-            Request::WriteZeroes(segments) => self.each(segments, |segment| self.disk.write_zeroes(segment)),
-            Request::GetId => identify(self.disk.name(), &mut job.chain.writable),
         }
     }
 
-    fn each(&self, mut segments: Segments, act: impl Fn(super::request::Segment) -> io::Result<()>) -> io::Result<()> {
-        segments.try_for_each(act)?;
-        if self.write_through { self.disk.flush() } else { Ok(()) }
+    fn hand_back_done(&mut self) {
+        while let Some((job, result)) = self.engine.done() {
+            self.finish(job, result);
+        }
     }
 
     fn finish(&mut self, job: Job, result: io::Result<()>) {
@@ -113,15 +161,14 @@ impl Server {
             Ok(()) => Status::Ok,
             Err(error) if error.kind() == ErrorKind::Unsupported => Status::Unsupported,
             Err(error) => {
-                self.disk.report("a request", &error);
+                self.engine.disk().report(|| job.to_string(), &error);
                 Status::IoError
             }
         };
-        self.hand_back(job, status);
+        self.hand_back(job.chain, job.status, job.room, status);
     }
 
-    fn hand_back(&mut self, job: Job, status: Status) {
-        let Job { chain, status: mut place, room } = job;
+    fn hand_back(&mut self, chain: Chain, mut place: Buffers, room: usize, status: Status) {
         // The status is the last byte, and a used length counts from the first one (§ 2.7.8.2): what
         // comes before it must have been written too, with zeros where there was nothing to say.
         chain.writable.fill(0);
@@ -131,21 +178,14 @@ impl Server {
         self.spare.push(place);
         // A list is shorter than u32::MAX, its status byte included.
         self.queue.complete(chain, room as u32 + 1);
+        self.handed_back += 1;
     }
-}
-
-/// The name, padded with zeros; as much of it as there is room for.
-fn identify(name: &str, data: &mut Buffers) -> io::Result<()> {
-    let mut id = [0; ID_BYTES];
-    let len = name.len().min(ID_BYTES);
-    id[..len].copy_from_slice(&name.as_bytes()[..len]);
-    let room = data.len().min(ID_BYTES);
-    data.copy_from(0, &id[..room]).and_then(|()| data.advance(room)).map_err(io::Error::other)
 }
 
 impl Worker for Server {
     fn sources(&self) -> Vec<Source> {
-        vec![Source::readable(self.queue.kick())]
+        let kick = Source::readable(self.queue.kick());
+        std::iter::once(kick).chain(self.engine.ring().map(Source::readable)).collect()
     }
 
     fn ready(&mut self, _source: usize) -> Result<Polling, Fault> {
@@ -153,6 +193,33 @@ impl Worker for Server {
     }
 
     fn poll(&mut self) -> Result<Polling, Fault> {
-        self.serve()
+        if !self.looking.as_ref().is_some_and(Looking::is_on) {
+            return self.serve();
+        }
+        for _ in 0..LOOKS {
+            if self.queue.has_work() || self.engine.has_completion() {
+                return self.serve();
+            }
+            spin_loop();
+        }
+        if !self.looking.as_mut().is_some_and(Looking::is_over) {
+            return Ok(Polling::Again);
+        }
+        if self.queue.enable_kicks() { self.serve() } else { Ok(Polling::Sleep) }
+    }
+
+    fn stop(&mut self) {
+        while self.engine.in_flight() > 0 {
+            if let Err(error) = self.engine.wait() {
+                // The ring stays here, and keeps the memory of its requests when it is dropped.
+                self.engine.disk().report(|| "waiting for requests in flight".into(), &error);
+                break;
+            }
+            self.hand_back_done();
+        }
+        self.queue.signal();
+        if let Some(ring) = self.engine.take_ring() {
+            self.parked.lock().unwrap_or_else(PoisonError::into_inner).push(ring);
+        }
     }
 }

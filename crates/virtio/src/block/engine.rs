@@ -1,0 +1,206 @@
+//! How a request is carried out: by calls that wait, or by an io_uring that tells when it is done.
+//!
+//! Both take a [`Job`] and give it back with its result; which of them works shows in nothing else.
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+
+use illico_memory::{Allocate, Buffers, Completion, Uring};
+
+use crate::chain::Chain;
+
+use super::disk::{Backing, Disk, progress};
+use super::request::{ID_BYTES, Request, Segment};
+
+/// A request that was taken from the ring.
+#[derive(Debug)]
+pub(super) struct Job {
+    pub(super) chain: Chain,
+    /// Where its status goes.
+    pub(super) status: Buffers,
+    /// Bytes of its writable buffers, the status aside.
+    pub(super) room: usize,
+    /// What is left to do.
+    pub(super) request: Request,
+    /// The range that is being worked on, where it has ranges.
+    pub(super) segment: Segment,
+}
+
+/// What of it is left, for messages on the host.
+impl fmt::Display for Job {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.request {
+            Request::Read { position } => write!(f, "reading {} bytes at {position}", self.chain.writable.len()),
+            Request::Write { position } => write!(f, "writing {} bytes at {position}", self.chain.readable.len()),
+            Request::Flush => f.write_str("flushing"),
+            Request::GetId => f.write_str("telling the id"),
+            Request::Discard(_) => write!(f, "discarding {} bytes at {}", self.segment.len, self.segment.position),
+            Request::WriteZeroes(_) => write!(f, "zeroing {} bytes at {}", self.segment.len, self.segment.position),
+        }
+    }
+}
+
+/// A job that is done, well or not.
+pub(super) type Done = (Job, io::Result<()>);
+
+/// What carries out the requests of one queue.
+#[derive(Debug)]
+pub(super) struct Engine {
+    disk: Arc<Disk>,
+    /// Completed writes must be stable.
+    write_through: bool,
+    /// Without one, every job is done when it was begun.
+    ring: Option<Uring<Job>>,
+}
+
+impl Engine {
+    pub(super) fn new(disk: Arc<Disk>, write_through: bool, ring: Option<Uring<Job>>) -> Self {
+        Self { disk, write_through, ring }
+    }
+
+    pub(super) fn disk(&self) -> &Disk {
+        &self.disk
+    }
+
+    /// The ring, whose descriptor tells that jobs are done.
+    pub(super) fn ring(&self) -> Option<&Uring<Job>> {
+        self.ring.as_ref()
+    }
+
+    /// Gives up the ring, if nothing is in flight in it.
+    pub(super) fn take_ring(&mut self) -> Option<Uring<Job>> {
+        self.ring.take_if(|ring| ring.in_flight() == 0)
+    }
+
+    pub(super) fn in_flight(&self) -> usize {
+        self.ring.as_ref().map_or(0, Uring::in_flight)
+    }
+
+    pub(super) fn has_room(&self) -> bool {
+        self.ring.as_ref().is_none_or(Uring::has_room)
+    }
+
+    pub(super) fn has_completion(&mut self) -> bool {
+        self.ring.as_mut().is_some_and(Uring::has_completion)
+    }
+
+    /// Hands to the kernel what was begun: one system call for all of it. Whether there was anything.
+    pub(super) fn submit(&mut self) -> io::Result<bool> {
+        self.ring.as_mut().map_or(Ok(false), Uring::submit)
+    }
+
+    /// Waits until a job that is in flight has moved on.
+    pub(super) fn wait(&mut self) -> io::Result<()> {
+        self.ring.as_mut().map_or(Ok(()), Uring::wait)
+    }
+
+    /// Takes out a job that has come to its end since it was begun. Those that have some way to go
+    /// begin again, for the next `submit`.
+    pub(super) fn done(&mut self) -> Option<Done> {
+        loop {
+            let Completion { owner, result } = self.ring.as_mut()?.completion()?;
+            if let Some(done) = self.go_on(owner, result) {
+                return Some(done);
+            }
+        }
+    }
+
+    /// Begins a job, or what is left of it. Gives it back if that is nothing.
+    pub(super) fn begin(&mut self, mut job: Job) -> Option<Done> {
+        let Some(ring) = &mut self.ring else {
+            let result = carry_out(&self.disk, self.write_through, &mut job);
+            return Some((job, result));
+        };
+        match &mut job.request {
+            Request::Read { .. } if job.chain.writable.is_empty() => return Some((job, Ok(()))),
+            Request::Write { .. } if job.chain.readable.is_empty() => return Some((job, Ok(()))),
+            &mut Request::Read { position } => ring.read(position, job, |job| &job.chain.writable),
+            &mut Request::Write { position } => {
+                ring.write(position, self.write_through, job, |job| &job.chain.readable);
+            }
+            Request::Flush => ring.data_sync(job),
+            Request::GetId => {
+                let result = identify(self.disk.name(), &mut job.chain.writable);
+                return Some((job, result));
+            }
+            Request::Discard(segments) | Request::WriteZeroes(segments) => match segments.find(|next| next.len > 0) {
+                Some(segment) => {
+                    job.segment = segment;
+                    return self.begin_segment(job);
+                }
+                // All ranges are done. Where no flush will come, they are made stable at once.
+                None if self.write_through => {
+                    job.request = Request::Flush;
+                    ring.data_sync(job);
+                }
+                None => return Some((job, Ok(()))),
+            },
+        }
+        None
+    }
+
+    fn begin_segment(&mut self, job: Job) -> Option<Done> {
+        let Segment { position, len, unmap } = job.segment;
+        let discard = matches!(job.request, Request::Discard(_));
+        if discard && self.disk.backing() == Backing::Device {
+            // Only an ioctl does it, and it waits.
+            let result = self.disk.discard(job.segment);
+            return if result.is_err() { Some((job, result)) } else { self.begin(job) };
+        }
+        let how = if discard || unmap { Allocate::PunchHole } else { Allocate::ZeroRange };
+        self.ring.as_mut()?.allocate(how, position, len, job);
+        None
+    }
+
+    /// One step of a job has been made. Gives it back if that was the last one.
+    fn go_on(&mut self, mut job: Job, result: io::Result<usize>) -> Option<Done> {
+        let step = match &mut job.request {
+            Request::Read { position } => progress(&mut job.chain.writable, position, result),
+            Request::Write { position } => progress(&mut job.chain.readable, position, result),
+            Request::Flush | Request::GetId => result.map(|_| true),
+            Request::Discard(_) => result.map(|_| false),
+            // By another of the disk's ways then, one that may have to wait.
+            Request::WriteZeroes(_) => {
+                result.map(drop).or_else(|_| self.disk.write_zeroes(job.segment)).map(|()| false)
+            }
+        };
+        match step {
+            Ok(false) => self.begin(job),
+            Ok(true) => Some((job, Ok(()))),
+            Err(error) => Some((job, Err(error))),
+        }
+    }
+}
+
+/// Does all of what was asked for, and returns when it is done.
+fn carry_out(disk: &Disk, write_through: bool, job: &mut Job) -> io::Result<()> {
+    match &mut job.request {
+        Request::Read { position } => return disk.read(&mut job.chain.writable, *position),
+        Request::Write { position } => return disk.write(&mut job.chain.readable, *position, write_through),
+        Request::Flush => return disk.flush(),
+        Request::GetId => return identify(disk.name(), &mut job.chain.writable),
+        Request::Discard(segments) => {
+            for segment in segments.by_ref() {
+                job.segment = segment;
+                disk.discard(segment)?;
+            }
+        }
+        Request::WriteZeroes(segments) => {
+            for segment in segments.by_ref() {
+                job.segment = segment;
+                disk.write_zeroes(segment)?;
+            }
+        }
+    }
+    if write_through { disk.flush() } else { Ok(()) }
+}
+
+/// The name, padded with zeros; as much of it as there is room for.
+fn identify(name: &str, data: &mut Buffers) -> io::Result<()> {
+    let mut id = [0; ID_BYTES];
+    let len = name.len().min(ID_BYTES);
+    id[..len].copy_from_slice(&name.as_bytes()[..len]);
+    let room = data.len().min(ID_BYTES);
+    data.copy_from(0, &id[..room]).and_then(|()| data.advance(room)).map_err(io::Error::other)
+}

@@ -1,0 +1,136 @@
+//! How long to look at the ring for a request that nobody announced (`poll=adaptive`).
+//!
+//! A kick costs the guest an exit; looking costs the host CPU time. What pays off is learnt from how
+//! soon requests came after the last completion: while they come within [`BOUND`], the window is
+//! twice as long as they took; when they stay away it halves until nobody looks any more. An idle
+//! disk so costs one window, once.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::counters::Counter;
+
+/// Nanoseconds that one look lasts at most. A guest whose next request takes longer sleeps meanwhile
+/// itself, and its kick is not what holds it up.
+pub(super) const BOUND: u64 = 200_000;
+
+/// Nanoseconds below which looking cannot succeed: a guest needs some time to take an interrupt.
+const LEAST: u64 = 4_000;
+
+/// What polling cost and what it was good for, by queue. Readable at any time.
+#[derive(Debug, Default)]
+pub struct PollCounters {
+    /// Looks that found a request: each saved a kick.
+    pub found: Counter,
+    /// Looks that ended without one.
+    pub empty: Counter,
+    /// Time spent looking, in nanoseconds of host CPU.
+    pub nanoseconds: Counter,
+}
+
+/// How long to look, learnt from when requests came.
+#[derive(Debug, Default)]
+pub(super) struct Window {
+    /// For how long the next look lasts.
+    length: u64,
+    /// When the last request was completed, until the next one comes.
+    completed: Option<u64>,
+}
+
+impl Window {
+    /// Requests were completed just now. Gives until when it is worth looking for the next one, if
+    /// it is.
+    pub(super) fn completed(&mut self, now: u64) -> Option<u64> {
+        self.completed = Some(now);
+        (self.length > 0).then(|| now.saturating_add(self.length))
+    }
+
+    /// The next request was there at `now`, announced or not.
+    pub(super) fn arrived(&mut self, now: u64) {
+        // Requests that come while others are in flight say nothing about the time after a completion.
+        let Some(completed) = self.completed.take() else { return };
+        let gap = now.saturating_sub(completed);
+        let half = if self.length / 2 < LEAST { 0 } else { self.length / 2 };
+        self.length = if gap <= BOUND { (2 * gap).clamp(LEAST, BOUND).max(half) } else { half };
+    }
+}
+
+/// Nanoseconds since some moment.
+#[derive(Clone)]
+pub(super) struct Clock(pub(super) Arc<dyn Fn() -> u64 + Send + Sync>);
+
+impl Default for Clock {
+    fn default() -> Self {
+        let epoch = Instant::now();
+        Self(Arc::new(move || epoch.elapsed().as_nanos() as u64))
+    }
+}
+
+impl fmt::Debug for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Clock")
+    }
+}
+
+/// A worker's looks: the window, on the clock, and counted.
+#[derive(Debug)]
+pub(super) struct Looking {
+    counters: Arc<PollCounters>,
+    window: Window,
+    clock: Clock,
+    /// Since when and until when, while the worker looks.
+    span: Option<(u64, u64)>,
+}
+
+impl Looking {
+    pub(super) fn new(counters: Arc<PollCounters>, clock: Clock) -> Self {
+        Self { counters, window: Window::default(), clock, span: None }
+    }
+
+    /// Whether the worker looks.
+    pub(super) fn is_on(&self) -> bool {
+        self.span.is_some()
+    }
+
+    /// Requests were completed, and there is nothing more to do. Whether to look for the next one.
+    pub(super) fn begin(&mut self) -> bool {
+        let now = (self.clock.0)();
+        match self.window.completed(now) {
+            Some(until) => {
+                let since = self.span.map_or(now, |(since, _)| since);
+                self.span = Some((since, until));
+            }
+            None => self.end(now, false),
+        }
+        self.is_on()
+    }
+
+    /// A request has come.
+    pub(super) fn arrived(&mut self) {
+        let now = (self.clock.0)();
+        self.window.arrived(now);
+        self.end(now, true);
+    }
+
+    /// Ends the look if it has lasted long enough.
+    pub(super) fn is_over(&mut self) -> bool {
+        let now = (self.clock.0)();
+        if self.span.is_some_and(|(_, until)| now >= until) {
+            self.end(now, false);
+        }
+        !self.is_on()
+    }
+
+    fn end(&mut self, now: u64, found: bool) {
+        if let Some((since, _)) = self.span.take() {
+            let outcome = if found { &self.counters.found } else { &self.counters.empty };
+            outcome.add(1);
+            self.counters.nanoseconds.add(now.saturating_sub(since));
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "polling_test.rs"]
+mod tests;

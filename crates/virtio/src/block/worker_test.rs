@@ -1,0 +1,321 @@
+//! The worker: failing hosts, requests in flight, write-through, looking at the ring; and two engines
+//! that give the same answers.
+
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use proptest::prelude::*;
+
+use super::disk::{Backing, Blocks};
+use super::request::Extent;
+use super::tests::*;
+use super::*;
+use crate::event_loop::Polling;
+use crate::spec::feature::EVENT_IDX;
+use crate::testkit::{Bench, Part};
+
+/// A disk of 100 sectors over whatever file.
+fn over(file: File, engine: EngineKind) -> Block {
+    let blocks = Blocks { logical: 512, physical: 512, minimum: 512 };
+    let extent = Extent { sectors: 100, readonly: false };
+    let disk = Disk::new(file, Backing::File, extent, blocks, "disk0".into());
+    Block::over(disk, &DiskSpec { engine: Some(engine), ..DiskSpec::new("") }).unwrap()
+}
+
+fn device_file(path: &str) -> File {
+    OpenOptions::new().read(true).write(true).open(path).unwrap()
+}
+
+/// A disk from which a read comes back only when something is written to the other end.
+fn over_pipe() -> (Block, std::io::PipeWriter) {
+    let (reader, writer) = std::io::pipe().unwrap();
+    (over(OwnedFd::from(reader).into(), EngineKind::IoUring), writer)
+}
+
+/// A block device whose driver does something in its own way when it starts it.
+struct Tuned<F>(Block, F);
+
+impl<F: Fn(&mut Activation) + Send> Device for Tuned<F> {
+    fn kind(&self) -> Kind {
+        self.0.kind()
+    }
+
+    fn name(&self) -> &str {
+        self.0.name()
+    }
+
+    fn features(&self) -> u64 {
+        self.0.features()
+    }
+
+    fn queue_sizes(&self) -> Vec<u16> {
+        self.0.queue_sizes()
+    }
+
+    fn config(&self) -> Vec<u8> {
+        self.0.config()
+    }
+
+    fn start(&mut self, mut activation: Activation) -> Result<Vec<Box<dyn Worker>>, Fault> {
+        (self.1)(&mut activation);
+        self.0.start(activation)
+    }
+}
+
+fn without_flush(device: Block) -> impl Device {
+    Tuned(device, |activation: &mut Activation| activation.features &= !F_FLUSH)
+}
+
+fn add_read(bench: &mut Bench, sector: u64) -> u16 {
+    bench.drivers[0].add(&[Part::Readable(&header(T_IN, sector)), Part::Writable(512), Part::Writable(1)]).unwrap()
+}
+
+#[test]
+fn a_write_that_fails_on_the_host_is_an_error_in_the_guest_and_is_counted() {
+    for engine in ENGINES {
+        let mut device = over(device_file("/dev/full"), engine);
+        let mut bench = Bench::start(&mut device, 0);
+        assert_eq!(send(&mut bench, T_OUT, 1, &[1; 512]), IOERR);
+        assert_eq!(send(&mut bench, T_OUT, 2, &[1; 1024]), IOERR);
+        assert_eq!(device.disk.failures(), 2);
+        assert_eq!(read(&mut bench, 1, 512), (vec![0; 512], OK), "the disk goes on");
+    }
+}
+
+#[test]
+fn a_flush_succeeds_only_where_the_host_says_so() {
+    for engine in ENGINES {
+        // It takes writes, but nothing can be synced there: a flush that asked nobody would succeed.
+        let mut bench = Bench::start(&mut over(device_file("/dev/null"), engine), 0);
+        assert_eq!(send(&mut bench, T_OUT, 0, &[1; 512]), OK);
+        assert_eq!(send(&mut bench, T_FLUSH, 0, &[]), IOERR);
+    }
+}
+
+#[test]
+fn a_driver_that_cannot_flush_has_its_changes_made_stable_at_once() {
+    for engine in ENGINES {
+        let nothing = range(0, 0, 0);
+        let mut bench = Bench::start(&mut over(device_file("/dev/null"), engine), 0);
+        assert_eq!(send(&mut bench, T_WRITE_ZEROES, 0, &nothing), OK);
+        let mut bench = Bench::start(&mut without_flush(over(device_file("/dev/null"), engine)), 0);
+        assert_eq!(send(&mut bench, T_WRITE_ZEROES, 0, &nothing), IOERR, "/dev/null cannot be synced");
+        let image = image(4);
+        let mut bench = Bench::start(&mut without_flush(Block::open(&spec(&image, engine), "disk0").unwrap()), 0);
+        assert_eq!(send(&mut bench, T_OUT, 1, &[9; 512]), OK);
+        assert_eq!(send(&mut bench, T_DISCARD, 1, &range(2, 1, 0)), OK);
+        assert_eq!(contents(&image), [[0; 512], [9; 512], [0; 512], [3; 512]].concat());
+    }
+}
+
+#[test]
+fn a_discard_that_fails_on_the_host_is_an_error_in_the_guest() {
+    for engine in ENGINES {
+        let mut bench = Bench::start(&mut over(device_file("/dev/null"), engine), 0);
+        assert_eq!(send(&mut bench, T_DISCARD, 0, &range(0, 1, 0)), IOERR);
+    }
+}
+
+#[test]
+fn a_queue_that_the_driver_left_out_has_no_worker() {
+    let image = image(1);
+    for engine in ENGINES {
+        let device = Block::open(&DiskSpec { queues: 3, ..spec(&image, engine) }, "disk0").unwrap();
+        let mut device = Tuned(device, |activation: &mut Activation| activation.queues[1] = None);
+        assert_eq!(Bench::start(&mut device, 0).workers.len(), 2);
+    }
+}
+
+#[test]
+fn slow_requests_do_not_hold_up_others_and_come_back_when_they_are_done() {
+    let (mut device, mut slow) = over_pipe();
+    let mut bench = Bench::start(&mut device, 0);
+    let head = add_read(&mut bench, 0);
+    assert_eq!(bench.workers[0].ready(0).unwrap(), Polling::Sleep);
+    assert!(bench.drivers[0].take_used().is_none());
+    // Another one is answered meanwhile, and a kick is wanted for the next.
+    let used = ask(&mut bench, &[Part::Readable(&header(99, 0)), Part::Writable(1)]);
+    assert_eq!(used.data, [UNSUPP]);
+    assert!(bench.drivers[0].kick_wanted(bench.drivers[0].available_index().wrapping_sub(1)));
+    // Half of it: the rest is asked for again.
+    slow.write_all(&[7; 200]).unwrap();
+    slow.write_all(&[8; 312]).unwrap();
+    let used = answer(&mut bench.drivers[0], bench.workers[0].as_mut());
+    assert_eq!((used.head, used.written), (head, 513));
+    assert_eq!(used.data, [&[7; 200][..], &[8; 312], &[OK]].concat());
+}
+
+#[test]
+fn stopping_waits_for_requests_in_flight_and_hands_each_back_once() {
+    let (mut device, mut slow) = over_pipe();
+    let mut bench = Bench::start(&mut device, 0);
+    let heads = [add_read(&mut bench, 0), add_read(&mut bench, 1)];
+    bench.workers[0].ready(0).unwrap();
+    let mut worker = bench.workers.remove(0);
+    let stopping = std::thread::spawn(move || {
+        worker.stop();
+        worker.stop();
+    });
+    slow.write_all(&[1; 100]).unwrap();
+    assert!(!stopping.is_finished(), "924 bytes are still on their way");
+    slow.write_all(&[1; 924]).unwrap();
+    stopping.join().unwrap();
+    let mut used: Vec<_> = std::iter::from_fn(|| bench.drivers[0].take_used()).map(|used| used.head).collect();
+    used.sort_unstable();
+    let mut heads = heads.to_vec();
+    heads.sort_unstable();
+    assert_eq!(used, heads);
+    assert_eq!(device.parked.lock().unwrap().len(), 1, "the ring is there for the next start");
+    // What is written now reaches no memory of the guest.
+    slow.write_all(&[2; 512]).unwrap();
+    assert_eq!(Bench::start(&mut device, 0).workers.len(), 1);
+}
+
+#[test]
+fn a_disk_can_be_reset_after_any_number_of_steps() {
+    let image = image(16);
+    for engine in ENGINES {
+        let mut device = Block::open(&spec(&image, engine), "disk0").unwrap();
+        for steps in 0..6 {
+            let mut bench = Bench::start(&mut device, EVENT_IDX);
+            for sector in 0..5 {
+                add_read(&mut bench, sector);
+                if sector < steps {
+                    bench.workers[0].ready(0).unwrap();
+                }
+            }
+            bench.workers[0].stop();
+            bench.workers[0].stop();
+            // The driver checks that no chain comes back that it does not know.
+            assert_eq!(std::iter::from_fn(|| bench.drivers[0].take_used()).count() as u64, steps.min(5));
+        }
+    }
+}
+
+#[test]
+fn a_driver_with_more_in_flight_than_a_ring_holds_is_served_in_turns() {
+    let (mut device, mut slow) = over_pipe();
+    let mut bench = Bench::start(&mut device, 0);
+    // One chain, made available again and again without waiting for its end.
+    let head = add_read(&mut bench, 0);
+    for _ in 0..3 {
+        for _ in 0..100 {
+            bench.drivers[0].offer(head);
+        }
+        bench.workers[0].ready(0).unwrap();
+    }
+    assert_eq!(bench.workers[0].ready(0).unwrap(), Polling::Sleep, "full, and it waits for a completion");
+    let mut worker = bench.workers.remove(0);
+    let stopping = std::thread::spawn(move || worker.stop());
+    slow.write_all(&[0; 256 * 512]).unwrap();
+    stopping.join().unwrap();
+    assert_eq!(bench.drivers[0].counters.requests.get(), 256);
+}
+
+#[test]
+fn a_polling_worker_finds_what_nobody_announced_and_gives_up_in_time() {
+    let image = image(4);
+    for engine in ENGINES {
+        let spec = DiskSpec { poll: Poll::Adaptive, ..spec(&image, engine) };
+        let mut device = Block::open(&spec, "disk0").unwrap();
+        let now = Arc::new(AtomicU64::new(0));
+        let hand = Arc::clone(&now);
+        device.clock = Clock(Arc::new(move || hand.load(Ordering::Relaxed)));
+        let mut bench = Bench::start(&mut device, EVENT_IDX);
+        let kick_wanted =
+            |bench: &Bench| bench.drivers[0].kick_wanted(bench.drivers[0].available_index().wrapping_sub(1));
+
+        // Nothing is known of this guest: the worker sleeps after its first request.
+        assert_eq!(read(&mut bench, 0, 512).1, OK);
+        add_read(&mut bench, 1);
+        assert!(kick_wanted(&bench));
+
+        // The second came 30 us after it, so the third is looked for.
+        now.store(30_000, Ordering::Relaxed);
+        answer(&mut bench.drivers[0], bench.workers[0].as_mut());
+        assert_eq!(bench.workers[0].poll().unwrap(), Polling::Again);
+        now.store(50_000, Ordering::Relaxed);
+        add_read(&mut bench, 2);
+        assert!(!kick_wanted(&bench));
+        while bench.drivers[0].take_used().is_none() {
+            assert_eq!(bench.workers[0].poll().unwrap(), Polling::Again);
+            std::thread::yield_now();
+        }
+        let counters = &device.poll_counters()[0];
+        assert_eq!((counters.found.get(), counters.empty.get(), counters.nanoseconds.get()), (1, 0, 20_000));
+
+        // It took 20 us: the next is looked for during 40.
+        now.store(89_999, Ordering::Relaxed);
+        assert_eq!(bench.workers[0].poll().unwrap(), Polling::Again);
+        now.store(90_000, Ordering::Relaxed);
+        assert_eq!(bench.workers[0].poll().unwrap(), Polling::Sleep);
+        add_read(&mut bench, 3);
+        assert!(kick_wanted(&bench));
+        assert_eq!((counters.found.get(), counters.empty.get(), counters.nanoseconds.get()), (1, 1, 60_000));
+    }
+}
+
+/// Something a driver does to a disk of 64 sectors.
+#[derive(Debug, Clone)]
+enum Act {
+    Write(u64, Vec<u8>),
+    Zero(u64, u32, u32),
+    Discard(u64, u32),
+    Flush,
+}
+
+fn acts() -> impl Strategy<Value = Vec<Act>> {
+    let sector = 0_u64..70;
+    let act = prop_oneof![
+        (sector.clone(), 0_usize..9, any::<u8>())
+            .prop_map(|(sector, count, byte)| Act::Write(sector, vec![byte; count * 512])),
+        (sector.clone(), 0_u32..9, 0_u32..3).prop_map(|(sector, count, flags)| Act::Zero(sector, count, flags)),
+        (sector, 0_u32..9).prop_map(|(sector, count)| Act::Discard(sector, count)),
+        Just(Act::Flush),
+    ];
+    prop::collection::vec(act, 1..20)
+}
+
+/// What the disk should be afterwards, and the status.
+fn expected(disk: &mut [u8], act: &Act) -> u8 {
+    let (sector, len, fill) = match act {
+        Act::Write(sector, bytes) => (*sector, bytes.len(), bytes.first().copied().unwrap_or(0)),
+        Act::Zero(_, _, 2..) => return UNSUPP,
+        Act::Zero(sector, count, _) | Act::Discard(sector, count) => (*sector, *count as usize * 512, 0),
+        Act::Flush => return OK,
+    };
+    let start = sector as usize * 512;
+    match disk.get_mut(start..start + len) {
+        Some(range) => {
+            range.fill(fill);
+            OK
+        }
+        None => IOERR,
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn any_sequence_leaves_the_same_disk_whatever_the_engine(acts in acts()) {
+        for engine in ENGINES {
+            let image = image(64);
+            let mut disk = contents(&image);
+            let mut bench = Bench::start(&mut Block::open(&spec(&image, engine), "disk0").unwrap(), 0);
+            for act in &acts {
+                let status = match act {
+                    Act::Write(sector, bytes) => send(&mut bench, T_OUT, *sector, bytes),
+                    Act::Zero(sector, count, flags) => send(&mut bench, T_WRITE_ZEROES, 0, &range(*sector, *count, *flags)),
+                    Act::Discard(sector, count) => send(&mut bench, T_DISCARD, 0, &range(*sector, *count, 0)),
+                    Act::Flush => send(&mut bench, T_FLUSH, 0, &[]),
+                };
+                prop_assert_eq!(status, expected(&mut disk, act), "{:?}, {:?}", engine, act);
+            }
+            prop_assert_eq!(&contents(&image), &disk);
+            prop_assert_eq!(read(&mut bench, 0, disk.len()), (disk, OK));
+        }
+    }
+}
