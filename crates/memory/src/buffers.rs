@@ -75,6 +75,25 @@ impl Buffers {
         Ok(())
     }
 
+    /// How many ranges it has: what a system call may take at most is `IOV_MAX` of them.
+    pub fn ranges(&self) -> usize {
+        self.iovecs().len()
+    }
+
+    /// Appends the ranges of another list over the same RAM, which keeps them: for data that goes on
+    /// from one request to the next. The sum may pass what `push` allows.
+    pub fn append(&mut self, other: &Self) {
+        // The ranges stay mapped because both lists hold the RAM that they point into.
+        assert!(self.ram.is(&other.ram), "lists over different RAM");
+        // What was consumed makes room once it is half of the list: each range moves once on average.
+        if self.first > self.ranges.len() / 2 {
+            self.ranges.drain(..self.first);
+            self.first = 0;
+        }
+        self.ranges.extend_from_slice(other.iovecs());
+        self.len += other.len;
+    }
+
     /// Copies bytes out of the request, from `offset` on.
     pub fn copy_to(&self, offset: usize, out: &mut [u8]) -> Result<(), Short> {
         let mut done = 0;
@@ -110,6 +129,9 @@ impl Buffers {
         let end = offset.checked_add(wanted).filter(|&end| end <= self.len).ok_or(short)?;
         let mut start = 0;
         for range in self.iovecs() {
+            if start >= end {
+                break;
+            }
             let from = offset.max(start);
             let to = end.min(start + range.iov_len);
             if from < to {
@@ -182,6 +204,20 @@ impl Buffers {
             None => unsafe { libc::readv(file.as_raw_fd(), ranges, count) },
         };
         usize::try_from(got).map_err(|_| io::Error::last_os_error())
+    }
+
+    /// Reads one datagram from a socket or a tap into the front of the list: its length, or `None` for
+    /// one that was longer than the list and is cut. One system call, which may find nothing yet.
+    pub fn read_datagram(&mut self, file: BorrowedFd<'_>) -> io::Result<Option<usize>> {
+        // One byte more than there is room for tells a datagram that fits from one that was cut.
+        let mut beyond = 0_u8;
+        if self.ranges() >= libc::UIO_MAXIOV as usize {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        self.ranges.push(libc::iovec { iov_base: (&raw mut beyond).cast(), iov_len: 1 });
+        let got = self.read_from(file, None);
+        self.ranges.pop();
+        Ok(Some(got?).filter(|&got| got <= self.len))
     }
 
     /// Writes the request to a file, at `position` or where a stream stands. One system call: it may

@@ -84,6 +84,42 @@ fn a_stable_write_is_in_the_file() {
     assert_eq!(&bytes, b"brioche");
 }
 
+#[test]
+fn a_datagram_that_fits_is_told_from_one_that_was_cut() {
+    let ram = ram();
+    let (mut buffers, _) = list(&ram, &[(0x100, 3), (0x200, 4)]);
+    let (host, guest) = std::os::unix::net::UnixDatagram::pair().unwrap();
+    for datagram in ["gateau", "gateaux", "gateaux!", "gateaux au chocolat"] {
+        host.send(datagram.as_bytes()).unwrap();
+    }
+    let mut read = || buffers.read_datagram(guest.as_fd()).unwrap();
+    assert_eq!([read(), read(), read(), read()], [Some(6), Some(7), None, None]);
+    assert_eq!((bytes_of(&buffers), buffers.ranges()), (b"gateaux".to_vec(), 2));
+}
+
+#[test]
+fn a_list_goes_on_behind_what_was_consumed_and_stays_as_small_as_it_is() {
+    let ram = ram();
+    let mut list_of_all = Buffers::new(ram.clone());
+    for n in 0..1000_u64 {
+        ram.write(GuestAddress(n), &[n as u8]).unwrap();
+        let (one, _) = list(&ram, &[(n, 1)]);
+        list_of_all.append(&one);
+        if n > 0 {
+            list_of_all.advance(1).unwrap();
+        }
+        assert_eq!((bytes_of(&list_of_all), one.len()), (vec![n as u8], 1));
+    }
+    assert!(list_of_all.ranges.capacity() < 16, "{}", list_of_all.ranges.capacity());
+}
+
+#[test]
+#[should_panic(expected = "different RAM")]
+fn a_list_over_other_ram_is_not_appended() {
+    let (mut here, _) = list(&ram(), &[(0, 1)]);
+    here.append(&list(&ram(), &[(0, 1)]).0);
+}
+
 fn ranges() -> impl Strategy<Value = Vec<(u64, u32)>> {
     prop::collection::vec((0_u64..0xf00, 0_u32..64), 0..8)
 }

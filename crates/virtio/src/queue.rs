@@ -181,6 +181,13 @@ impl Queue {
 
     /// Hands a chain back, with the number of bytes that were written to the front of it.
     pub fn complete(&mut self, chain: Chain, written: u32) {
+        self.stage(chain, written);
+        self.publish();
+    }
+
+    /// As `complete`, but the driver sees nothing before `publish`: for data that fills several chains,
+    /// which a driver must find together (§ 5.1.6.4).
+    pub fn stage(&mut self, chain: Chain, written: u32) {
         let Chain { head, mut readable, mut writable } = chain;
         let counters = &self.wiring.counters;
         counters.requests.add(1);
@@ -188,9 +195,14 @@ impl Queue {
         readable.clear();
         writable.clear();
         self.spare.push((readable, writable));
-        self.ring.put_used(self.next_used, head, written);
+        self.ring.fill_used(self.next_used, head, written);
         self.next_used = self.next_used.wrapping_add(1);
         self.unsignalled = self.unsignalled.saturating_add(1);
+    }
+
+    /// Shows the driver all chains that were staged.
+    pub fn publish(&mut self) {
+        self.ring.publish_used(self.next_used);
     }
 
     /// Counts bytes of a request that came from the guest.

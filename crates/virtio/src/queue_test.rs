@@ -91,3 +91,16 @@ fn a_queue_must_be_a_power_of_two_aligned_and_in_ram() {
         assert!(setup.build(&ram, 0, wiring()).is_err(), "{setup:?}");
     }
 }
+
+#[test]
+fn chains_that_belong_together_are_seen_together() {
+    let (mut driver, mut queue) = pair(0);
+    for _ in 0..2 {
+        driver.add(&[Part::Writable(1)]).unwrap();
+        let chain = queue.pop().unwrap().unwrap();
+        queue.stage(chain, 1);
+        assert!(driver.take_used().is_none());
+    }
+    queue.publish();
+    assert_eq!(std::iter::from_fn(|| driver.take_used()).count(), 2);
+}

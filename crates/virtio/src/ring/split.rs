@@ -102,14 +102,19 @@ impl SplitRing {
         (index < self.size).then(|| self.table.read(Descriptor::SIZE * usize::from(index)))
     }
 
-    /// Fills the used entry of number `index`, then publishes `index + 1`.
+    /// Fills the used entry of number `index`, which the driver does not look at before it is published.
     #[inline]
-    pub fn put_used(&self, index: u16, head: u16, written: u32) {
+    pub fn fill_used(&self, index: u16, head: u16, written: u32) {
         let at = ENTRIES + 8 * self.slot(index);
         self.used.store_u32(at, head.into(), Ordering::Relaxed);
         self.used.store_u32(at + 4, written, Ordering::Relaxed);
-        // Release: a driver that sees the index sees the entry and the data written before it.
-        self.used.store_u16(INDEX, index.wrapping_add(1), Ordering::Release);
+    }
+
+    /// Says that all entries before number `index` are filled.
+    #[inline]
+    pub fn publish_used(&self, index: u16) {
+        // Release: a driver that sees the index sees the entries and the data written before it.
+        self.used.store_u16(INDEX, index, Ordering::Release);
     }
 
     /// The used index at which the driver wants an interrupt (EVENT_IDX).
