@@ -16,6 +16,7 @@ pub mod entropy;
 pub mod event_loop;
 pub mod image_lock;
 pub mod interrupt;
+pub mod net;
 pub mod pmem;
 pub mod queue;
 pub mod ring;

@@ -1,0 +1,215 @@
+//! The network device (VirtIO 1.3 § 5.1): an Ethernet card plugged into a tap of the host.
+//!
+//! A frame crosses with one system call, between the guest's memory and the port, in the form in which
+//! the host's kernel has it: checksums not yet computed and segments not yet cut, where the driver
+//! agreed to that. Each queue pair has a worker of its own.
+//!
+//! What the card does not do stands in [`feature`].
+
+mod control;
+pub mod feature;
+mod mac;
+mod pairs;
+pub mod port;
+mod receive;
+#[allow(unsafe_code)] // ioctl calls, which nobody wraps: the one file of this crate that makes any
+mod tap;
+mod transmit;
+mod worker;
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use self::control::Control;
+use self::feature::Offloads;
+pub use self::mac::{MacAddress, MacError};
+use self::pairs::Pairs;
+use self::port::Port;
+use self::receive::Receiver;
+pub use self::tap::TapError;
+use self::transmit::Transmitter;
+use self::worker::PairWorker;
+use crate::device::{Activation, Device};
+use crate::event_loop::{Fault, Worker};
+use crate::spec::Kind;
+
+/// A network card on a tap of the host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct NetSpec {
+    /// The tap, which must exist: `ip tuntap add dev NAME mode tap`.
+    pub tap: String,
+    /// The card's address. Without one it is made from the tap's name, the same each time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mac: Option<MacAddress>,
+    /// Queue pairs, 1 to 8. More than one needs a tap made with `multi_queue`.
+    #[serde(default = "one")]
+    pub queues: u16,
+}
+
+fn one() -> u16 {
+    1
+}
+
+/// The device cannot be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum NetError {
+    /// Too many queue pairs, or none.
+    #[error("--net tap={tap},queues={queues}: a card has 1 to {MOST_PAIRS} queue pairs")]
+    Queues {
+        /// The tap.
+        tap: String,
+        /// How many were asked for.
+        queues: u16,
+    },
+    /// The tap cannot be used.
+    #[error("--net tap={tap}")]
+    Tap {
+        /// Its name.
+        tap: String,
+        /// Why.
+        #[source]
+        why: TapError,
+    },
+}
+
+/// Queue pairs at most.
+pub const MOST_PAIRS: u16 = 8;
+
+/// Entries of each receive and transmit queue: what Linux fills and drains at its best, and room for
+/// several of the longest frames in buffers of one page.
+const QUEUE_SIZE: u16 = 256;
+
+/// § 5.1.6: flags, kind of segments, lengths and offsets, and with VERSION_1 always `num_buffers`. A tap
+/// has it in the byte order of the host, which on x86-64 is that of the specification.
+const HEADER: usize = 12;
+
+/// A frame of IPv4 or IPv6 with the longest length that they have, Ethernet and two VLAN tags around it.
+const LONGEST_FRAME: usize = HEADER + 14 + 8 + 65536;
+
+/// Frames that one direction of a pair moves before others have their turn on the thread.
+const FRAMES_A_CALL: usize = 64;
+
+/// The length of frames that needs no mention.
+const USUAL_MTU: u16 = 1500;
+
+/// § 5.1.4: the link is up.
+const S_LINK_UP: u16 = 1;
+
+/// A network card at rest.
+pub struct Net {
+    name: String,
+    features: u64,
+    mac: MacAddress,
+    mtu: u16,
+    pairs: Arc<Pairs>,
+}
+
+impl Net {
+    /// Opens the tap.
+    pub fn open(spec: &NetSpec, name: impl Into<String>) -> Result<Self, NetError> {
+        let NetSpec { tap, mac, queues } = spec;
+        if !(1..=MOST_PAIRS).contains(queues) {
+            return Err(NetError::Queues { tap: tap.clone(), queues: *queues });
+        }
+        let opened = tap::open(tap, *queues).map_err(|why| NetError::Tap { tap: tap.clone(), why })?;
+        let mac = mac.unwrap_or_else(|| MacAddress::for_name(tap));
+        let ports = opened.taps.into_iter().map(|tap| Box::new(tap) as Box<dyn Port>).collect();
+        Ok(Self::on_ports(name, mac, opened.mtu, if opened.uso { feature::USO } else { 0 }, ports))
+    }
+
+    /// A card on other ports than taps, one for each queue pair. `more` are features that these ports
+    /// have beyond those of [`feature::ALWAYS`].
+    fn on_ports(name: impl Into<String>, mac: MacAddress, mtu: u16, more: u64, ports: Vec<Box<dyn Port>>) -> Self {
+        let mut features = feature::ALWAYS | more;
+        if ports.len() > 1 {
+            features |= feature::MQ | feature::CTRL_VQ;
+        }
+        if mtu != USUAL_MTU {
+            features |= feature::MTU;
+        }
+        Self { name: name.into(), features, mac, mtu, pairs: Arc::new(Pairs::new(ports)) }
+    }
+
+    /// The card's address.
+    pub fn mac(&self) -> MacAddress {
+        self.mac
+    }
+
+    fn has_control(&self) -> bool {
+        self.features & feature::CTRL_VQ != 0
+    }
+}
+
+impl Device for Net {
+    fn kind(&self) -> Kind {
+        Kind::Net
+    }
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn features(&self) -> u64 {
+        self.features
+    }
+
+    /// § 5.1.2: receive and transmit in turn, and control last.
+    fn queue_sizes(&self) -> Vec<u16> {
+        let mut sizes = vec![QUEUE_SIZE; 2 * self.pairs.len()];
+        if self.has_control() {
+            sizes.push(control::QUEUE_SIZE);
+        }
+        sizes
+    }
+
+    /// § 5.1.4: address, status, queue pairs, MTU.
+    fn config(&self) -> Vec<u8> {
+        let mut config = self.mac.bytes().to_vec();
+        for field in [S_LINK_UP, self.pairs.len() as u16, self.mtu] {
+            config.extend(field.to_le_bytes());
+        }
+        config
+    }
+
+    fn start(&mut self, mut activation: Activation) -> Result<Vec<Box<dyn Worker>>, Fault> {
+        let features = activation.features;
+        // § 5.1.2: without MQ there is one pair, and the control queue follows that.
+        let pairs = if features & feature::MQ != 0 { self.pairs.len() } else { 1 };
+        let mut control = None;
+        if features & feature::CTRL_VQ != 0 {
+            control = activation.queues.get_mut(2 * pairs).and_then(Option::take).map(Control::new);
+        }
+        let mut workers: Vec<Box<dyn Worker>> = Vec::with_capacity(pairs);
+        for index in 0..pairs {
+            let queues = [activation.take_queue(2 * index), activation.take_queue(2 * index + 1)];
+            let [receive, transmit] = match queues {
+                [Ok(receive), Ok(transmit)] => [receive, transmit],
+                // The first pair must be there; of the others a driver may enable fewer.
+                [Err(fault), _] | [_, Err(fault)] if index == 0 => return Err(fault),
+                _ => break,
+            };
+            workers.push(Box::new(PairWorker {
+                index,
+                pairs: Arc::clone(&self.pairs),
+                receiver: Receiver::new(receive, features, self.mtu),
+                transmitter: Transmitter::new(transmit),
+                control: control.take(),
+            }));
+        }
+        let started = self.pairs.start(workers.len(), Offloads::agreed(features));
+        started.map_err(|error| Fault::new(format!("setting up the port: {error}")))?;
+        Ok(workers)
+    }
+}
+
+impl std::fmt::Debug for Net {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Net({}, {}, {} queue pairs)", self.name, self.mac, self.pairs.len())
+    }
+}
+
+#[cfg(test)]
+#[path = "net_test.rs"]
+mod tests;

@@ -1,0 +1,85 @@
+//! Frames from the guest (VirtIO 1.3 § 5.1.6.2): each chain is one frame, header included, and goes to
+//! the port with one system call, from where it lies.
+//!
+//! What the port does not take is dropped and completed, as on a wire: a frame without a header, one
+//! that is too long, a segmentation header that makes no sense, a tap that is down. Only where the
+//! port is full does a frame wait.
+
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects
+)]
+
+use std::io;
+use std::os::fd::BorrowedFd;
+
+use illico_memory::Buffers;
+
+use super::{FRAMES_A_CALL, HEADER, LONGEST_FRAME};
+use crate::chain::Chain;
+use crate::event_loop::{Fault, Polling};
+use crate::queue::Queue;
+
+/// The sending half of a queue pair.
+pub(super) struct Transmitter {
+    queue: Queue,
+    /// A frame for which the port had no room.
+    waiting: Option<Chain>,
+}
+
+impl Transmitter {
+    pub(super) fn new(queue: Queue) -> Self {
+        Self { queue, waiting: None }
+    }
+
+    pub(super) fn queue(&self) -> &Queue {
+        &self.queue
+    }
+
+    /// Sends what there is, until the port is full or others should have their turn.
+    pub(super) fn serve(&mut self, port: BorrowedFd<'_>) -> Result<Polling, Fault> {
+        self.queue.disable_kicks();
+        for _ in 0..FRAMES_A_CALL {
+            let chain = match self.waiting.take() {
+                Some(chain) => chain,
+                None => match self.queue.pop()? {
+                    Some(chain) => chain,
+                    None => {
+                        self.queue.signal();
+                        let more = self.queue.enable_kicks();
+                        return Ok(if more { Polling::Again } else { Polling::Sleep });
+                    }
+                },
+            };
+            if !send(&chain.readable, port) {
+                // No kick is needed before there is room: the port says when.
+                self.waiting = Some(chain);
+                self.queue.signal();
+                return Ok(Polling::Sleep);
+            }
+            self.queue.count_from_guest(chain.readable.len() as u64);
+            self.queue.complete(chain, 0);
+        }
+        self.queue.signal();
+        Ok(Polling::Again)
+    }
+}
+
+/// Sends a frame or drops it. `false` where the port has no room now.
+fn send(frame: &Buffers, port: BorrowedFd<'_>) -> bool {
+    if !(HEADER..=LONGEST_FRAME).contains(&frame.len()) {
+        return true;
+    }
+    loop {
+        match frame.write_to(port, None) {
+            Ok(_) => return true,
+            Err(error) => match error.kind() {
+                io::ErrorKind::Interrupted => {}
+                kind => return kind != io::ErrorKind::WouldBlock,
+            },
+        }
+    }
+}

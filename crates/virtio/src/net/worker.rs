@@ -1,0 +1,76 @@
+//! The worker of one queue pair, and in the first pair of the control queue too.
+
+use std::sync::Arc;
+
+use super::control::Control;
+use super::pairs::Pairs;
+use super::receive::Receiver;
+use super::transmit::Transmitter;
+use crate::event_loop::{Fault, Polling, Source, Worker};
+
+/// Both directions of one queue pair, on one thread.
+pub(super) struct PairWorker {
+    pub(super) index: usize,
+    pub(super) pairs: Arc<Pairs>,
+    pub(super) receiver: Receiver,
+    pub(super) transmitter: Transmitter,
+    pub(super) control: Option<Control>,
+}
+
+/// Sources, by number.
+const RX_KICK: usize = 0;
+const TX_KICK: usize = 1;
+pub(super) const PORT: usize = 2;
+#[cfg(test)]
+pub(super) const CONTROL_KICK: usize = 3;
+
+impl PairWorker {
+    fn receive(&mut self) -> Result<Polling, Fault> {
+        self.receiver.serve(self.pairs.port(self.index).as_fd())
+    }
+
+    fn transmit(&mut self) -> Result<Polling, Fault> {
+        self.transmitter.serve(self.pairs.port(self.index).as_fd())
+    }
+
+    fn both(&mut self) -> Result<Polling, Fault> {
+        let (received, sent) = (self.receive()?, self.transmit()?);
+        Ok(if received == Polling::Again { received } else { sent })
+    }
+
+    fn control(&mut self) -> Result<Polling, Fault> {
+        match &mut self.control {
+            Some(control) => control.serve(&self.pairs),
+            None => Ok(Polling::Sleep),
+        }
+    }
+}
+
+impl Worker for PairWorker {
+    fn sources(&self) -> Vec<Source> {
+        let mut sources = vec![
+            Source::readable(self.receiver.queue().kick()),
+            Source::readable(self.transmitter.queue().kick()),
+            Source::duplex(&self.pairs.port(self.index).as_fd()),
+        ];
+        sources.extend(self.control.iter().map(|control| Source::readable(control.queue().kick())));
+        sources
+    }
+
+    fn ready(&mut self, source: usize) -> Result<Polling, Fault> {
+        match source {
+            RX_KICK => self.receive(),
+            TX_KICK => self.transmit(),
+            PORT => {
+                self.receiver.port_ready();
+                self.both()
+            }
+            _ => self.control(),
+        }
+    }
+
+    fn poll(&mut self) -> Result<Polling, Fault> {
+        let polling = self.both()?;
+        Ok(if self.control()? == Polling::Again { Polling::Again } else { polling })
+    }
+}
