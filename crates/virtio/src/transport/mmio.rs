@@ -14,6 +14,9 @@ use crate::event_loop::LoopHandle;
 use crate::interrupt::signal;
 use crate::transport::core::{Area, Core, Half, Lines, Shown};
 
+#[cfg(test)]
+mod guest;
+
 /// Bytes of the register page.
 pub const PAGE: usize = 0x1000;
 /// Where a driver kicks, with the number of the queue.
@@ -188,3 +191,7 @@ impl MmioTransport {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "mmio_test.rs"]
+mod tests;

@@ -8,5 +8,4 @@ pub mod mmio;
 pub mod pci;
 
 #[cfg(test)]
-#[path = "transport_test.rs"]
-mod tests;
+mod toy;

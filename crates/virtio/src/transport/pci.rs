@@ -21,6 +21,8 @@ use crate::event_loop::LoopHandle;
 use crate::transport::core::{Area, Core, Half, Lines, Shown};
 
 mod config;
+#[cfg(test)]
+mod guest;
 mod msix;
 
 pub use config::ConfigSpace;
@@ -321,3 +323,7 @@ impl std::fmt::Debug for PciTransport {
         write!(f, "PciTransport({:?}, BAR 0 at {:?})", self.core, self.bar())
     }
 }
+
+#[cfg(test)]
+#[path = "pci_test.rs"]
+mod tests;

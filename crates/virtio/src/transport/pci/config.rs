@@ -167,3 +167,7 @@ fn writable(offset: usize) -> u8 {
         _ => 0,
     }
 }
+
+#[cfg(test)]
+#[path = "config_test.rs"]
+mod tests;

@@ -120,3 +120,7 @@ impl std::fmt::Debug for MsixTable {
         write!(f, "MsixTable({:?})", self.routed)
     }
 }
+
+#[cfg(test)]
+#[path = "msix_test.rs"]
+mod tests;
