@@ -1,5 +1,5 @@
 //! The command line: `probe=<experiment>[=<argument>][,<experiment>...]`, options as `probe.<key>=<value>`, the
-//! console as `console=uart`, and virtio-mmio devices as Linux takes them: `virtio_mmio.device=<size>@<base>:<irq>`.
+//! console as `console=uart` or Linux's `console=ttyS0`, and virtio-mmio devices as Linux takes them: `virtio_mmio.device=<size>@<base>:<irq>`.
 //! Anything else is left alone, since Linux's own options may stand on the same line.
 
 use crate::only::Only;
@@ -44,7 +44,7 @@ impl CommandLine {
     }
 
     pub(crate) fn wants_uart(self) -> bool {
-        self.values("console").any(|value| value == "uart")
+        self.values("console").any(|value| value == "uart" || value == "ttyS0" || value.starts_with("ttyS0,"))
     }
 
     /// `probe.<key>=<value>`; the last one counts.

@@ -6,7 +6,7 @@
 //! mapped for user access, and the TSS carries an I/O bitmap that opens every port (a KVM that interprets ring 0 does
 //! not honour IOPL in ring 3). Interrupts switch to their own stack through the TSS, so compiled code may use its red
 //! zone, and they are never turned off in ring 3. What is left for ring 0 is hand-written (`entry.s`) with
-//! instructions that even a poor interpreter has: counting an interrupt, its EOI, and four services. Those are asked
+//! instructions that even a poor interpreter has: counting an interrupt, its EOI, and five services. Those are asked
 //! for by an exception, as neither `int` nor `syscall` gets from ring 3 to ring 0 on such a KVM.
 //!
 //! All tables are data that the assembler laid out, because every instruction in ring 0 may cost 300 ns.
@@ -38,5 +38,6 @@ unsafe extern "C" {
     pub(crate) static mut page_directory_pointers: [u64; 512];
     pub(crate) static mut fault: Fault;
     pub(crate) static mut interrupts: [u64; VECTORS];
+    pub(crate) static x2apic: u32;
     pub(crate) static image_end: u8;
 }

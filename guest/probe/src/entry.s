@@ -55,6 +55,11 @@ pvh_entry:
     mov     cr4, eax
     mov     eax, offset pml4
     mov     cr3, eax
+    mov     ecx, 0x1b                   # IA32_APIC_BASE.EXTD: which way to the local APIC
+    rdmsr
+    shr     eax, 10
+    and     eax, 1
+    mov     dword ptr [x2apic], eax
     mov     ecx, 0xc0000080             # EFER.LME
     rdmsr
     or      eax, 0x100
@@ -105,8 +110,21 @@ exception:
 
 end_of_interrupt:
     push    rax
-    mov     eax, 0xfee000b0             # xAPIC EOI
+    cmp     dword ptr [x2apic], 0
+    jne     end_of_interrupt_msr
+    mov     eax, 0xfee000b0
     mov     dword ptr [rax], 0
+    pop     rax
+    iretq
+end_of_interrupt_msr:
+    push    rcx
+    push    rdx
+    mov     ecx, 0x80b
+    xor     eax, eax
+    xor     edx, edx
+    wrmsr
+    pop     rdx
+    pop     rcx
     pop     rax
     iretq
 
@@ -120,6 +138,8 @@ undefined:
     cmp     eax, 2
     je      service_rdmsr
     cmp     eax, 3
+    je      service_wrmsr
+    cmp     eax, 4
     je      service_crash
 service_wait:                           # 0: halt until [rcx] is no longer rdx. The gate turned interrupts off;
     cmp     qword ptr [rcx], rdx        # sti holds them back until hlt, so none is lost between the two.
@@ -136,7 +156,12 @@ service_done:
 service_rdmsr:                          # 2: ecx to edx:eax
     rdmsr
     iretq
-service_crash:                          # 3: no gates: the next event is a triple fault
+service_wrmsr:                          # 3: rdx to ecx
+    mov     eax, edx
+    shr     rdx, 32
+    wrmsr
+    iretq
+service_crash:                          # 4: no gates: the next event is a triple fault
     lidt    [null_pointer]
     iretq
 undefined_indeed:
@@ -192,7 +217,9 @@ ring3_stack_top:
 fault_stack_top:
 tss:
     .skip   104 + 8192 + 8
-    .globl start_info_address, fault, interrupts
+    .globl start_info_address, fault, interrupts, x2apic
+x2apic:
+    .skip   8
 start_info_address:
     .skip   8
 fault:

@@ -68,8 +68,15 @@ pub(crate) fn read_msr(register: u32) -> u64 {
     high << 32 | low & 0xffff_ffff
 }
 
+pub(crate) fn write_msr(register: u32, value: u64) {
+    // SAFETY: service 3 is wrmsr, used for the local APIC only, which changes no memory of ours.
+    unsafe {
+        asm!("ud2", in("r11") SERVICE, inout("rax") 3_u64 => _, in("rcx") u64::from(register), inout("rdx") value => _);
+    }
+}
+
 /// Triple fault: the service takes the interrupt table away, the next exception has nowhere to go.
 pub(crate) fn crash() -> ! {
     // SAFETY: nothing after it is meant to work.
-    unsafe { asm!("ud2", "ud2", "2: jmp 2b", in("r11") SERVICE, in("rax") 3_u64, options(noreturn)) };
+    unsafe { asm!("ud2", "ud2", "2: jmp 2b", in("r11") SERVICE, in("rax") 4_u64, options(noreturn)) };
 }

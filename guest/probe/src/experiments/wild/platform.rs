@@ -21,6 +21,13 @@ const PORTS: [u16; 19] = [
     0xfffc,
 ];
 
+/// Where a BAR has no business: on another function's, on the window's last page, beyond it, on the ECAM, on the local
+/// APIC. (Not on RAM: the kicks would go there.)
+const PLACES: [u32; 6] = [0xc000_0000, 0xc000_4000, 0xcfff_f000, 0xd000_0000, 0xe000_0000, 0xfee0_0000];
+const COMMAND: usize = 0x04;
+const COMMAND_MEMORY: u16 = 1 << 1;
+const BAR_0: usize = 0x10;
+
 const SLEEP_CONTROL: u16 = 0x600;
 const RESET: u16 = 0x602;
 const PVPANIC: u16 = 0x505;
@@ -130,7 +137,7 @@ fn io_apic(_: &Machine) {
     registers.read::<u64>(0x10);
 }
 
-/// Every word of every function, then as it was; with the BARs moved to where RAM, the ECAM itself and nothing are.
+/// Every word of every function, with its BAR moved about, then as it was.
 fn configuration(machine: &Machine) {
     for slot in 0..SLOTS {
         let function = Function::at(machine.ecam(), slot);
@@ -140,6 +147,13 @@ fn configuration(machine: &Machine) {
             for word in 0..64 {
                 space.write(word * 4, value);
             }
+        }
+        for address in PLACES {
+            space.write(BAR_0 + 4, 0_u32);
+            space.write(BAR_0, address);
+            space.write(COMMAND, COMMAND_MEMORY);
+            // If it is there now, the kicks of the first queues are, too.
+            (0..4).for_each(|queue| Region(address as usize & !0xf).write(0x2000 + 4 * queue, queue as u16));
         }
         space.write(0x11, u8::MAX);
         space.write(0x12, u16::MAX);

@@ -7,6 +7,7 @@ use crate::experiments::{Failure, Outcome};
 use crate::registers::Registers;
 use crate::ring::{Descriptor, F_INDIRECT_DESC, F_VERSION_1, INDIRECT, NEXT, Ring, WRITE, write_descriptor};
 
+/// At most, if the device has it.
 const RING: u16 = 16;
 /// Above any RAM that a test has, below what overflows.
 const NOWHERE: u64 = 0x00ff_ffff_0000_0000;
@@ -54,9 +55,9 @@ impl Field<'_> {
 type Attack = (&'static str, fn(&mut Field<'_>));
 
 const ATTACKS: &[Attack] = &[
-    ("head-out-of-range", |field| field.ring.publish(RING, 1)),
+    ("head-out-of-range", |field| field.ring.publish(field.ring.size(), 1)),
     ("head-maximum", |field| field.ring.publish(u16::MAX, 1)),
-    ("index-jumps", |field| field.ring.publish(0, RING + 1)),
+    ("index-jumps", |field| field.ring.publish(0, field.ring.size() + 1)),
     ("index-jumps-far", |field| field.ring.publish(0, 0x8000)),
     ("same-head-twice", |field| {
         field.write(0, field.address(), 64, WRITE, 0);
@@ -68,8 +69,9 @@ const ATTACKS: &[Attack] = &[
         field.ring.publish(0, 1);
     }),
     ("loop-of-all", |field| {
-        for index in 0..RING {
-            field.write(index, field.address(), 16, NEXT, (index + 1) % RING);
+        let size = field.ring.size();
+        for index in 0..size {
+            field.write(index, field.address(), 16, NEXT, (index + 1) % size);
         }
         field.ring.publish(0, 1);
     }),
@@ -94,8 +96,9 @@ const ATTACKS: &[Attack] = &[
     ("address-zero", |field| field.two(0, 0)),
     ("length-maximum", |field| field.two(field.address(), u32::MAX)),
     ("total-overflows", |field| {
-        for index in 0..RING {
-            let more = if index + 1 < RING { NEXT } else { 0 };
+        let size = field.ring.size();
+        for index in 0..size {
+            let more = if index + 1 < size { NEXT } else { 0 };
             field.write(index, field.address(), u32::MAX, WRITE | more, index + 1);
         }
         field.ring.publish(0, 1);
