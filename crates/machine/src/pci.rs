@@ -141,7 +141,7 @@ impl PciBus {
             }
         }
         // Elsewhere there may be RAM, and the guest must not lay a device over it.
-        let inside = bar.0 >= WINDOW.0 && bar.0 + BAR_SIZE <= WINDOW.0 + WINDOW_SIZE;
+        let inside = bar.0.checked_sub(WINDOW.0).is_some_and(|offset| offset <= WINDOW_SIZE - BAR_SIZE);
         if !inside {
             return Ok(());
         }
