@@ -28,7 +28,7 @@ fn main() -> ExitCode {
         }
     };
     let done = match cli.verb {
-        Verb::Boot(options) => commands::boot::run(*options),
+        Verb::Boot(options) => commands::boot::run(&options),
     };
     match done {
         Ok(status) => status.into(),

@@ -113,7 +113,7 @@ pub fn build(config: &Config, kvm: &Kvm, parts: Parts) -> Result<Machine, BuildE
     let vm = Arc::new(kvm.create_vm(&VmOptions { ioapic_pins: gsis.pins })?);
     vm.map_ram(&ram)?;
     let vectors: u32 = match config.transport {
-        Transport::Pci => opened.iter().map(|opened| vectors(opened)).sum(),
+        Transport::Pci => opened.iter().map(vectors).sum(),
         Transport::Mmio => 0,
     };
     let irqs = Arc::new(Irqs::new(Arc::clone(&vm), gsis.pins + vectors).map_err(host("make eventfds"))?);

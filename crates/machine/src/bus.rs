@@ -45,11 +45,11 @@ impl Bus {
     /// A read from memory that is none: all ones where nobody answers.
     pub fn read(&self, at: GuestAddress, out: &mut [u8]) -> Party {
         out.fill(0xff);
-        if let Some((bus, _)) = &self.pci {
-            if let Some((index, offset)) = bus.find(at) {
-                bus.read_bar(index, offset, out);
-                return Party::Device(index as u16);
-            }
+        if let Some((bus, _)) = &self.pci
+            && let Some((index, offset)) = bus.find(at)
+        {
+            bus.read_bar(index, offset, out);
+            return Party::Device(index as u16);
         }
         if let Some((index, offset)) = self.find_mmio(at) {
             lock(&self.mmio[index]).read(offset, out);

@@ -6,6 +6,7 @@ use illico_memory::{GuestAddress, Layout, Window};
 use illico_virtio::block::Block;
 use illico_virtio::device::Device;
 use illico_virtio::entropy::{Entropy, EntropySpec};
+use illico_virtio::net::Net;
 use illico_virtio::pmem::Pmem;
 
 use crate::config::{Config, Switch};
@@ -49,6 +50,12 @@ pub fn open(config: &Config, layout: &Layout, console: Option<Box<dyn Device>>) 
         let memory = Some((next, pmem.window().clone(), !spec.readonly));
         next = GuestAddress((next.0 + pmem.size()).next_multiple_of(PMEM_ALIGN));
         devices.push(Opened { device: Box::new(pmem), memory, threads: 0 });
+    }
+    for (index, spec) in config.net.iter().enumerate() {
+        let net = Net::open(spec, format!("net{index}"))?;
+        // Each pair of queues is worked by a thread of its own once there are several.
+        let threads = if spec.queues > 1 { spec.queues.into() } else { 0 };
+        devices.push(Opened { device: Box::new(net), memory: None, threads });
     }
     if config.entropy == Switch::On {
         devices.push(Opened::shared(Entropy::open(&EntropySpec {})?));

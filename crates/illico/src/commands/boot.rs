@@ -18,8 +18,8 @@ use crate::output;
 use crate::status::Status;
 
 /// Boots the machine that the options describe and waits for its end.
-pub fn run(options: Boot) -> Result<Status, Failure> {
-    let config = configure::from(&options)?;
+pub fn run(options: &Boot) -> Result<Status, Failure> {
+    let config = configure::from(options)?;
     config.check()?;
     // Made before the guest runs: a report that cannot be written is said before, not after.
     let json = options.exits_json.as_deref().map(create).transpose()?;

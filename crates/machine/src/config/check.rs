@@ -53,7 +53,7 @@ impl Config {
         }
         if self.memory.0 < MIN_MEMORY {
             wrong("--memory", format!("{} is too little: give the guest 16M or more", self.memory));
-        } else if self.memory.0 % 4096 != 0 {
+        } else if !self.memory.0.is_multiple_of(4096) {
             wrong("--memory", format!("{} is not a whole number of 4 KiB pages", self.memory));
         } else if let Some(host) = host_memory().filter(|&host| self.memory.0 > host) {
             let host = host >> 20;
@@ -77,7 +77,7 @@ impl Config {
     pub fn device_count(&self) -> usize {
         let console = usize::from(self.console == Console::Virtio);
         let entropy = usize::from(self.entropy == super::Switch::On);
-        console + entropy + self.disk.len() + self.pmem.len()
+        console + entropy + self.disk.len() + self.pmem.len() + self.net.len()
     }
 
     /// A file that a guest writes must not be seen by it twice: the two would not know of each other.

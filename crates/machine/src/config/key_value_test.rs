@@ -28,7 +28,7 @@ fn error(text: &str) -> String {
 fn keys_fill_fields_of_their_types() {
     let spec: Spec = from_str("path=a=b,,c,readonly,queues=4,engine=sync").unwrap();
     assert_eq!(spec, Spec { path: "a=b,c".into(), readonly: true, queues: Some(4), engine: Some(Engine::Sync) });
-    assert_eq!(from_str::<Spec>("path=x,readonly=off").unwrap().readonly, false);
+    assert!(!from_str::<Spec>("path=x,readonly=off").unwrap().readonly);
 }
 
 #[test]

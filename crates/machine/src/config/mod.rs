@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use illico_memory::Pages;
 use illico_virtio::block::DiskSpec;
+use illico_virtio::net::NetSpec;
 use illico_virtio::pmem::PmemSpec;
 use serde::{Deserialize, Serialize};
 
@@ -37,6 +38,8 @@ pub struct Config {
     pub disk: Vec<DiskSpec>,
     /// Files that the guest maps as memory.
     pub pmem: Vec<PmemSpec>,
+    /// Network cards.
+    pub net: Vec<NetSpec>,
     /// Whether there is a source of random bytes.
     pub entropy: Switch,
     /// What the console is.
@@ -60,6 +63,7 @@ impl Default for Config {
             memory: Size::mebibytes(512),
             disk: Vec::new(),
             pmem: Vec::new(),
+            net: Vec::new(),
             entropy: Switch::On,
             console: Console::Virtio,
             transport: Transport::Pci,

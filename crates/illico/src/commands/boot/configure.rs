@@ -37,6 +37,7 @@ pub fn from(options: &Boot) -> Result<Config, Failure> {
     }
     append("--disk", &options.disk, &mut config.disk)?;
     append("--pmem", &options.pmem, &mut config.pmem)?;
+    append("--net", &options.net, &mut config.net)?;
     choose("--entropy", options.entropy.as_deref(), &mut config.entropy)?;
     choose("--console", options.console.as_deref(), &mut config.console)?;
     choose("--transport", options.transport.as_deref(), &mut config.transport)?;
