@@ -5,6 +5,8 @@
 //! One line an attack: `wild device=<kind> attack=<name> verdict=<needs-reset|completed|ignored> reset=<0|1>`, and one a
 //! series: `wild device=<kind> alive=<0|1>`.
 
+use alloc::vec::Vec;
+
 use super::{Failure, Outcome};
 use crate::device::{Device, Kind};
 use crate::dma::Pages;
@@ -46,6 +48,11 @@ fn busy_queue(kind: Kind) -> u16 {
     u16::from(matches!(kind, Kind::NET | Kind::CONSOLE))
 }
 
+/// The queues before that one, as they should be: some devices do not start without.
+fn neighbours(device: &Device, registers: &Registers) -> Vec<Ring> {
+    (0..busy_queue(device.kind)).filter_map(|queue| Ring::set_up(registers, queue, 8, F_VERSION_1)).collect()
+}
+
 /// What a device made of an attack; it is reset then.
 fn verdict(device: &Device, registers: &Registers, attack: &str, ring: Option<&Ring>) {
     let seen = Patience::of_milliseconds(PATIENCE_MILLISECONDS).wait(|| {
@@ -64,6 +71,7 @@ fn verdict(device: &Device, registers: &Registers, attack: &str, ring: Option<&R
 fn alive(device: &Device, registers: &Registers) -> bool {
     let attempt = || {
         let features = registers.begin(F_VERSION_1)?;
+        let _neighbours = neighbours(device, registers);
         let mut ring = Ring::set_up(registers, busy_queue(device.kind), 64, features)?;
         let scratch = Pages::new(SCRATCH)?;
         registers.go();

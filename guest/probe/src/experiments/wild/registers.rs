@@ -1,6 +1,6 @@
 //! Registers of a device with values that no driver writes, in orders that no driver has (VirtIO 1.3, 3.1 and 4).
 
-use super::{busy_queue, verdict};
+use super::{busy_queue, neighbours, verdict};
 use crate::device::Device;
 use crate::dma::Pages;
 use crate::experiments::{Failure, Outcome};
@@ -37,6 +37,7 @@ pub(super) fn run(device: &Device, registers: &Registers) -> Outcome {
     let queue = busy_queue(device.kind);
     for (name, size, layout) in LAYOUTS {
         registers.begin(F_VERSION_1).ok_or(Failure("features-refused"))?;
+        let _neighbours = neighbours(device, registers);
         registers.set_queue(queue, *size, layout(page.address()));
         registers.go();
         registers.doorbell(queue).kick();
@@ -73,6 +74,7 @@ fn orders(device: &Device, registers: &Registers, page: &Pages) -> Outcome {
     verdict(device, registers, "unknown-queues", None);
 
     let features = registers.begin(F_VERSION_1).ok_or(Failure("features-refused"))?;
+    let _neighbours = neighbours(device, registers);
     let ring = Ring::set_up(registers, queue, 8, features).ok_or(Failure("no-queue"))?;
     registers.go();
     registers.set_queue(queue, 4, all(page.address()));

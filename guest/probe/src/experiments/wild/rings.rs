@@ -1,6 +1,6 @@
 //! Chains and rings that break the rules (VirtIO 1.3, 2.7).
 
-use super::{SCRATCH, busy_queue, verdict};
+use super::{SCRATCH, busy_queue, neighbours, verdict};
 use crate::device::Device;
 use crate::dma::Pages;
 use crate::experiments::{Failure, Outcome};
@@ -145,6 +145,7 @@ const ATTACKS: &[Attack] = &[
 pub(super) fn run(device: &Device, registers: &Registers) -> Outcome {
     for (name, attack) in ATTACKS {
         let features = registers.begin(F_VERSION_1 | F_INDIRECT_DESC).ok_or(Failure("features-refused"))?;
+        let _neighbours = neighbours(device, registers);
         let mut ring = Ring::set_up(registers, busy_queue(device.kind), RING, features).ok_or(Failure("no-queue"))?;
         let scratch = Pages::new(SCRATCH).ok_or(Failure("no-memory"))?;
         registers.go();
