@@ -7,9 +7,10 @@ use std::io;
 use std::sync::{Arc, Mutex};
 
 use illico_memory::{GuestAddress, Layout, MapError, Mapping, Pages, Ram, Window};
+use illico_virtio::block::PollCounters;
 use illico_virtio::device::Device;
 use illico_virtio::event_loop::{EventLoop, LoopHandle};
-use illico_virtio::transport::core::QueuePort;
+use illico_virtio::transport::core::Core;
 use illico_virtio::transport::mmio::{self, MmioTransport};
 use illico_virtio::transport::pci::{BAR_MEMORY, PciTransport};
 
@@ -232,14 +233,14 @@ impl Assembly<'_> {
             let count = vectors(&opened);
             let lines = Arc::new(DeviceVectors { irqs: Arc::clone(self.irqs), first });
             first += count;
-            let device = self.prepare(&opened)?;
+            let (loops, polls) = (self.prepare(&opened)?, opened.polls);
             let memory = bars.part(index * BAR_MEMORY, BAR_MEMORY).ok_or(MapError::Empty)?;
             let config = ecam.function(index).ok_or(MapError::Empty)?;
             let bar = pci::initial_bar(index);
             let transport =
-                PciTransport::new(opened.device, self.ram.clone(), device, config, memory.clone(), bar, lines)
+                PciTransport::new(opened.device, self.ram.clone(), loops, config, memory.clone(), bar, lines)
                     .map_err(host("make eventfds"))?;
-            self.see(transport.core().name(), transport.core().kind().name(), transport.core().ports());
+            self.see(transport.core(), polls);
             functions.push((transport, memory));
         }
         self.vm.map_window(pci::ECAM, ecam.window(), false)?;
@@ -254,7 +255,7 @@ impl Assembly<'_> {
         }
         let pages = Mapping::anonymous(opened.len() * mmio::PAGE, Pages::Small)?;
         for (index, opened) in opened.into_iter().enumerate() {
-            let loops = self.prepare(&opened)?;
+            let (loops, polls) = (self.prepare(&opened)?, opened.polls);
             let page = pages.part(index * mmio::PAGE, mmio::PAGE).ok_or(MapError::Empty)?;
             let line = self.irqs.event(first_gsi + index as u32).map_err(host("make eventfds"))?;
             let transport = MmioTransport::new(opened.device, self.ram.clone(), loops, page.clone(), line)
@@ -265,7 +266,7 @@ impl Assembly<'_> {
             for (queue, port) in (0..).zip(transport.core().ports()) {
                 self.vm.ioeventfd(&port.kick, notify, Some(queue))?;
             }
-            self.see(transport.core().name(), transport.core().kind().name(), transport.core().ports());
+            self.see(transport.core(), polls);
             transports.push(Mutex::new(transport));
         }
         Ok(transports)
@@ -289,8 +290,13 @@ impl Assembly<'_> {
         Ok(handles)
     }
 
-    fn see(&mut self, name: &str, kind: &'static str, ports: &[QueuePort]) {
-        self.seen.push(Seen { name: name.to_owned(), kind, ports: ports.to_vec() });
+    fn see(&mut self, core: &Core, polls: Vec<Arc<PollCounters>>) {
+        self.seen.push(Seen {
+            name: core.name().to_owned(),
+            kind: core.kind().name(),
+            ports: core.ports().to_vec(),
+            polls,
+        });
     }
 }
 

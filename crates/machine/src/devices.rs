@@ -1,9 +1,10 @@
 //! From specs to devices: every file that a guest is given is opened here, before anything runs.
 
 use std::error::Error;
+use std::sync::Arc;
 
 use illico_memory::{GuestAddress, Layout, Window};
-use illico_virtio::block::Block;
+use illico_virtio::block::{Block, Poll, PollCounters};
 use illico_virtio::device::Device;
 use illico_virtio::entropy::{Entropy, EntropySpec};
 use illico_virtio::net::Net;
@@ -22,11 +23,17 @@ pub struct Opened {
     pub memory: Option<(GuestAddress, Window, bool)>,
     /// Threads of its own that it wants; without, it shares the main one.
     pub threads: usize,
+    /// What polling cost, by queue, if it polls.
+    pub polls: Vec<Arc<PollCounters>>,
 }
 
 impl Opened {
     fn shared(device: impl Device + 'static) -> Self {
-        Self { device: Box::new(device), memory: None, threads: 0 }
+        Self::boxed(Box::new(device))
+    }
+
+    fn boxed(device: Box<dyn Device>) -> Self {
+        Self { device, memory: None, threads: 0, polls: Vec::new() }
     }
 }
 
@@ -36,12 +43,13 @@ pub type DeviceError = Box<dyn Error + Send + Sync>;
 /// Opens all devices of a machine in the order in which the guest sees them; `console` comes first.
 pub fn open(config: &Config, layout: &Layout, console: Option<Box<dyn Device>>) -> Result<Vec<Opened>, DeviceError> {
     let mut devices = Vec::with_capacity(config.device_count());
-    devices.extend(console.map(|device| Opened { device, memory: None, threads: 0 }));
+    devices.extend(console.map(Opened::boxed));
     for (index, spec) in config.disk.iter().enumerate() {
         let disk = Block::open(spec, &format!("disk{index}"))?;
         // A worker that polls, or is one of several, must not hold up the others.
-        let threads = if spec.queues > 1 { spec.queues.into() } else { 0 };
-        devices.push(Opened { device: Box::new(disk), memory: None, threads });
+        let threads = if spec.queues > 1 || spec.poll == Poll::Adaptive { spec.queues.into() } else { 0 };
+        let polls = disk.poll_counters().to_vec();
+        devices.push(Opened { threads, polls, ..Opened::shared(disk) });
     }
     let mut next = GuestAddress(layout.end().0.max(1 << 32).next_multiple_of(PMEM_ALIGN));
     for (index, spec) in config.pmem.iter().enumerate() {
@@ -49,13 +57,13 @@ pub fn open(config: &Config, layout: &Layout, console: Option<Box<dyn Device>>) 
         pmem.place(next);
         let memory = Some((next, pmem.window().clone(), !spec.readonly));
         next = GuestAddress((next.0 + pmem.size()).next_multiple_of(PMEM_ALIGN));
-        devices.push(Opened { device: Box::new(pmem), memory, threads: 0 });
+        devices.push(Opened { memory, ..Opened::shared(pmem) });
     }
     for (index, spec) in config.net.iter().enumerate() {
         let net = Net::open(spec, format!("net{index}"))?;
         // Each pair of queues is worked by a thread of its own once there are several.
         let threads = if spec.queues > 1 { spec.queues.into() } else { 0 };
-        devices.push(Opened { device: Box::new(net), memory: None, threads });
+        devices.push(Opened { threads, ..Opened::shared(net) });
     }
     if config.entropy == Switch::On {
         devices.push(Opened::shared(Entropy::open(&EntropySpec {})?));

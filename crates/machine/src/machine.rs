@@ -4,13 +4,14 @@ use std::io;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
+use illico_virtio::block::PollCounters;
 use illico_virtio::event_loop::{EventLoop, LoopHandle};
 use illico_virtio::transport::core::QueuePort;
 
 use crate::bus::Bus;
 use crate::control::{Control, End};
 use crate::exits::VcpuExits;
-use crate::report::{DeviceReport, QueueReport, Report, VcpuFigures};
+use crate::report::{DeviceReport, PollReport, QueueReport, Report, VcpuFigures};
 use crate::vcpu_thread::VcpuThread;
 
 /// A machine, ready to run.
@@ -33,6 +34,8 @@ pub struct Seen {
     pub kind: &'static str,
     /// Kicks and counters of its queues.
     pub ports: Vec<QueuePort>,
+    /// What polling cost, by queue, if it polls.
+    pub polls: Vec<Arc<PollCounters>>,
 }
 
 impl Seen {
@@ -48,6 +51,11 @@ impl Seen {
                 requests: counters.requests.get(),
                 bytes_from_guest: counters.bytes_from_guest.get(),
                 bytes_to_guest: counters.bytes_to_guest.get(),
+                polling: self.polls.get(queue).map(|polls| PollReport {
+                    found: polls.found.get(),
+                    empty: polls.empty.get(),
+                    nanoseconds: polls.nanoseconds.get(),
+                }),
             }
         };
         let queues = self.ports.iter().enumerate().map(queue).collect();

@@ -87,6 +87,20 @@ pub struct QueueReport {
     pub bytes_from_guest: u64,
     /// Bytes to the guest.
     pub bytes_to_guest: u64,
+    /// What looking at the ring cost, where the queue is polled.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub polling: Option<PollReport>,
+}
+
+/// What polling saved, and what it cost.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct PollReport {
+    /// Looks that found a request: each saved a kick.
+    pub found: u64,
+    /// Looks that ended without one.
+    pub empty: u64,
+    /// Time spent looking, in nanoseconds of host CPU.
+    pub nanoseconds: u64,
 }
 
 /// What is known of one vCPU at the end.

@@ -55,6 +55,17 @@ fn queues(report: &Report, out: &mut String) {
                 queue.bytes_from_guest,
                 queue.bytes_to_guest
             );
+            if let Some(polling) = &queue.polling {
+                let _ = writeln!(
+                    out,
+                    "{:<16} {:>5} polling found {} requests, {} looks in vain, {:.3} s of host CPU",
+                    "",
+                    "",
+                    polling.found,
+                    polling.empty,
+                    polling.nanoseconds as f64 / 1e9
+                );
+            }
         }
     }
 }

@@ -8,12 +8,15 @@ use vmm_sys_util::eventfd::{EFD_NONBLOCK, EventFd};
 use super::stream::{Stream, Transfer};
 use crate::event_loop::{Fault, Polling, Source, Worker};
 
+/// What is done with bytes that came.
+type Take = Box<dyn FnMut(&[u8]) + Send>;
+
 /// Reads a file for as long as it lasts.
 pub struct Feed {
     file: Stream,
     /// Readable from the beginning: a regular file has no readiness of its own to begin with.
     begin: EventFd,
-    take: Box<dyn FnMut(&[u8]) + Send>,
+    take: Take,
 }
 
 /// Bytes that are read at once.

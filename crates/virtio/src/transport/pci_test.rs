@@ -158,7 +158,7 @@ fn features_that_were_not_offered_are_refused() {
         assert_eq!(guest.status(), if fine { FEATURES_OK } else { DRIVER }, "{features:#x}");
         guest.accept(0);
         guest.set_status(DRIVER_OK);
-        assert_eq!(guest.record.starts.load(Ordering::SeqCst), fine.into(), "{features:#x}");
+        assert_eq!(guest.record.starts.load(Ordering::SeqCst), u64::from(fine), "{features:#x}");
         assert!(!fine || guest.record.features.load(Ordering::SeqCst) == features);
     }
 }

@@ -163,7 +163,7 @@ fn a_firmware_that_sees_only_configuration_space_drives_the_device_through_the_w
         assert_eq!(guest.window_load(QUEUE_SIZE as u64, 2), size);
     }
     let [mut driver, _] = guest.boot();
-    assert_eq!(guest.window_load(DEVICE_STATUS as u64, 1), DRIVER_OK.into());
+    assert_eq!(guest.window_load(DEVICE_STATUS as u64, 1), u32::from(DRIVER_OK));
     driver.add(&[Part::Readable(b"window"), Part::Writable(6)]).unwrap();
     guest.window_store(NOTIFY, 2, 0);
     let mut used = None;
