@@ -113,8 +113,33 @@ fn a_burst_of_short_writes_costs_one_kick() {
         }
         assert_eq!(used(&mut bench.drivers[TRANSMIT]), 1);
         assert_eq!(read_now(&mut screen, 16), piece);
+        // Linux wants to be told of the chain after the last one that it has seen.
+        let seen = bench.drivers[TRANSMIT].available_index();
+        bench.drivers[TRANSMIT].set_used_event(seen);
     }
-    assert_eq!(kicks, 1);
+    while bench.workers[TRANSMIT].poll().unwrap() == Polling::Again {}
+    assert_eq!((kicks, bench.drivers[TRANSMIT].take_interrupts()), (1, 0), "it has seen all there was to tell");
+}
+
+#[test]
+fn a_driver_that_sleeps_until_its_chain_is_done_is_woken() {
+    let (mut bench, _person, _screen) = bench();
+    for _ in 0..2 {
+        let before = bench.drivers[TRANSMIT].available_index();
+        bench.drivers[TRANSMIT].set_used_event(before);
+        bench.drivers[TRANSMIT].add(&[Part::Readable(b"x")]).unwrap();
+        settle(&mut bench, TRANSMIT, KICK);
+        assert_eq!(bench.drivers[TRANSMIT].take_interrupts(), 1);
+    }
+}
+
+#[test]
+fn a_driver_is_told_of_what_was_written_before_the_output_was_full() {
+    let (mut bench, _person, _screen) = bench();
+    bench.drivers[TRANSMIT].add(&[Part::Readable(b"first")]).unwrap();
+    bench.drivers[TRANSMIT].add(&[Part::Readable(&pattern(100_000))]).unwrap();
+    settle(&mut bench, TRANSMIT, KICK);
+    assert_eq!((used(&mut bench.drivers[TRANSMIT]), bench.drivers[TRANSMIT].take_interrupts()), (1, 1));
 }
 
 #[test]

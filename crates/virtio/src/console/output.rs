@@ -4,11 +4,15 @@
 //! sooner: a slow reader slows the guest down, and no byte that the guest was told of is lost. Where the
 //! reader has gone, the rest is taken and forgotten.
 //!
-//! Linux writes its log 16 bytes at a time and looks at the ring until they are taken, so after a chain
-//! the queue is watched a moment longer with kicks off: a burst of messages costs one kick.
+//! Linux writes its log 16 bytes at a time, with interrupts off, and looks at the ring until they are
+//! taken. So after a chain the queue is watched a moment longer with kicks off, and the interrupt waits for
+//! the end of that moment: a burst of messages costs one kick, and no interrupt at all to a driver that
+//! has seen by then what it would tell of.
 
+use std::hint::spin_loop;
 use std::mem::swap;
 use std::sync::Arc;
+use std::thread::yield_now;
 
 use illico_memory::Buffers;
 
@@ -42,10 +46,7 @@ impl Transmitter {
     fn serve(&mut self) -> Result<Polling, Fault> {
         self.queue.disable_kicks();
         for _ in 0..TURN {
-            let Some((mut chain, length)) = self.next()? else {
-                self.queue.signal();
-                return Ok(self.look());
-            };
+            let Some((mut chain, length)) = self.next()? else { return Ok(self.look()) };
             match self.write(&mut chain)? {
                 Written::All => {
                     self.queue.count_from_guest(length as u64);
@@ -103,8 +104,12 @@ impl Transmitter {
     fn look(&mut self) -> Polling {
         if self.looks > 0 {
             self.looks -= 1;
+            // The guest is about to go on: it may share this core, or even this CPU.
+            spin_loop();
+            yield_now();
             return Polling::Again;
         }
+        self.queue.signal();
         if self.queue.enable_kicks() { Polling::Again } else { Polling::Sleep }
     }
 }
