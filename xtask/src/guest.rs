@@ -1,7 +1,5 @@
 //! Initramfs for guests: busybox with a script as PID 1 and the modules it wants, or a program that only reboots.
 
-use std::path::PathBuf;
-
 use crate::cpio::{Archive, Node};
 use crate::lab::read;
 use crate::{Error, Kernel, packages};
@@ -65,8 +63,7 @@ impl GuestInit {
             archive.folder(folder, 0o755);
         }
         archive.node("dev/console", 0o600, Node::Character, (5, 1)).node("dev/null", 0o666, Node::Character, (1, 3));
-        let busybox = packages::find_program("busybox").unwrap_or_else(|| PathBuf::from("/bin/busybox"));
-        archive.file("bin/busybox", 0o755, &read(&busybox)?).symlink("bin/sh", "busybox");
+        archive.file("bin/busybox", 0o755, &read(&packages::static_busybox()?)?).symlink("bin/sh", "busybox");
 
         let mut init = String::from(
             "#!/bin/busybox sh\n\

@@ -161,11 +161,7 @@ impl Lab {
     /// Starts the lab, runs the command and waits for its end. A command that fails is an `Outcome`; a lab that
     /// panics, hangs or does not start is an error.
     pub fn run(self) -> Result<Outcome, Error> {
-        packages::require(&[
-            ("qemu-system-x86_64", "qemu-system-x86"),
-            ("busybox", "busybox-static"),
-            ("mkfs.ext4", "e2fsprogs"),
-        ])?;
+        packages::require(&[("qemu-system-x86_64", "qemu-system-x86"), ("mkfs.ext4", "e2fsprogs")])?;
         qemu::run(&self)
     }
 }

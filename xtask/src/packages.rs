@@ -2,11 +2,12 @@
 //!
 //! Nothing is ever removed or upgraded. Installing needs root; without it `sudo` is asked.
 
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::Once;
 
-use crate::Error;
 use crate::error::output_of;
+use crate::{Error, programs};
 
 /// Makes sure that each `(program, package)` is there: installs the packages whose program is missing.
 pub fn require(programs: &[(&str, &'static str)]) -> Result<(), Error> {
@@ -15,10 +16,27 @@ pub fn require(programs: &[(&str, &'static str)]) -> Result<(), Error> {
     if missing.is_empty() {
         return Ok(());
     }
-    eprintln!("installing Debian packages: {}", missing.join(" "));
+    install(&missing)
+}
+
+/// The path of a busybox that needs no libraries, which the initramfs of labs and guests start with.
+pub fn static_busybox() -> Result<PathBuf, Error> {
+    let found = find_program("busybox");
+    // Debian's package `busybox` has a dynamic program of the same name, which `busybox-static` replaces.
+    match found {
+        Some(program) if programs::libraries(&program)?.is_empty() => Ok(program),
+        _ => {
+            install(&["busybox-static"])?;
+            Ok(find_program("busybox").unwrap_or_else(|| PathBuf::from("/bin/busybox")))
+        }
+    }
+}
+
+fn install(packages: &[&str]) -> Result<(), Error> {
+    eprintln!("installing Debian packages: {}", packages.join(" "));
     update_lists()?;
     let mut command = as_root("apt-get");
-    command.args(["install", "--yes", "--no-install-recommends"]).args(&missing);
+    command.args(["install", "--yes", "--no-install-recommends"]).args(packages);
     output_of(&mut command).map(drop)
 }
 
@@ -36,7 +54,7 @@ pub(crate) fn update_lists() -> Result<(), Error> {
 }
 
 /// The path of a program, also in the `sbin` folders that an ordinary user's PATH leaves out.
-pub fn find_program(name: &str) -> Option<std::path::PathBuf> {
+pub fn find_program(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let system = ["/usr/sbin", "/usr/bin", "/sbin", "/bin"].map(Into::into);
     std::env::split_paths(&path).chain(system).map(|folder| folder.join(name)).find(|file| file.is_file())

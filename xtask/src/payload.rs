@@ -67,3 +67,7 @@ fn decompress(program: &str, compressed: &[u8]) -> Result<Vec<u8>, Error> {
     }
     Ok(unpacked)
 }
+
+#[cfg(test)]
+#[path = "payload_test.rs"]
+mod tests;

@@ -1,7 +1,7 @@
 //! The project's own programs: built by cargo, found where cargo says it put them.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use crate::Error;
 use crate::error::output_of;
@@ -24,8 +24,9 @@ pub fn illico(profile: Profile) -> Result<Option<PathBuf>, Error> {
         return Ok(None);
     }
     let mut command = cargo();
-    command.args(["build", "--quiet", "--package", "illico", "--bin", "illico"]);
-    command.args(["--message-format", "json-render-diagnostics"]);
+    command.args(["build", "--package", "illico", "--bin", "illico", "--message-format", "json-render-diagnostics"]);
+    // A build may take minutes: cargo's progress goes where this process's own messages go.
+    command.stderr(Stdio::inherit());
     if profile == Profile::Release {
         command.arg("--release");
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::{Content, Lab, read, shelf};
 use crate::cpio::{Archive, Node};
@@ -80,7 +80,7 @@ pub(super) fn build(lab: &Lab, kernel: &Kernel, marker: &[u8]) -> Result<Vec<u8>
 
 /// busybox and a link for each of its programs.
 fn busybox(archive: &mut Archive) -> Result<(), Error> {
-    let program = packages::find_program("busybox").unwrap_or_else(|| PathBuf::from("/bin/busybox"));
+    let program = packages::static_busybox()?;
     archive.file("bin/busybox", 0o755, &read(&program)?);
     let list = output_of(std::process::Command::new(&program).arg("--list-full"))?;
     for path in String::from_utf8_lossy(&list).lines().filter(|path| *path != "bin/busybox") {
