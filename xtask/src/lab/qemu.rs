@@ -1,14 +1,14 @@
 //! One run of the lab: QEMU's command line, its end, and telling a failed command from a failed lab.
 //!
-//! Two faults of QEMU 7.2's SVM shape it; both were found by guests and labs that hung.
+//! Two faults of QEMU 7.2's SVM shape it.
 //!
-//! - An interrupt that KVM injects stays noted as `exception_index` until the next #VMEXIT. If another vCPU's interrupt
-//!   makes the loop stop in between (with `thread=single` it kicks all vCPUs), it is delivered a second time, into the
-//!   guest's handler with interrupts disabled, and the guest waits for its own spin lock. With one vCPU in the lab
-//!   whoever kicks also interrupts, which ends in a #VMEXIT.
-//! - #VMEXIT changes `interrupt_request` without the lock under which the main loop sets it, so that once in some
-//!   hundred thousand exits an interrupt is lost. If that was the timer, the lab sleeps for ever. The pulse is an
-//!   interrupt ten times a second, with which QEMU's APIC finds the lost one again.
+//! - Traced: an interrupt that KVM injected once was delivered a second time, into the guest's handler with interrupts
+//!   disabled, and the guest waited for its own spin lock. VMRUN leaves the vector in `exception_index` until the next
+//!   #VMEXIT; with `thread=single` an interrupt for one vCPU makes the loops of all stop, and a loop that goes on with
+//!   such a leftover delivers it. With one vCPU in the lab this was not seen again.
+//! - Inferred, from one lab that slept for ever while its QEMU was idle: #VMEXIT changes `interrupt_request` without
+//!   the lock under which the main loop sets it, so an interrupt can be lost. If that was the timer, nothing wakes the
+//!   lab. The pulse is an interrupt ten times a second, with which QEMU's APIC looks at what is pending again.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
