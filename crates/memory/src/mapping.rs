@@ -15,7 +15,7 @@ const LARGE_PAGE: usize = 2 << 20;
 /// How the host backs a mapping (`--hugepages`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Pages {
-    /// Small pages that the kernel may replace by large ones (`MADV_HUGEPAGE`).
+    /// Large pages wherever the kernel has them (`MADV_HUGEPAGE`), once they are asked for.
     #[default]
     Transparent,
     /// Pages of the host's hugetlb pool, reserved when mapped.
@@ -81,16 +81,10 @@ impl Mapping {
         let wanted = if pages == Pages::HugeTlb { len.next_multiple_of(LARGE_PAGE) } else { len };
         let slack = if len >= LARGE_PAGE && pages != Pages::HugeTlb { LARGE_PAGE } else { 0 };
         let mapping = Self::map(wanted, slack, libc::PROT_READ | libc::PROT_WRITE, flags, None, what)?;
-        let advice = match pages {
-            Pages::Transparent => Some(libc::MADV_HUGEPAGE),
-            Pages::Small => Some(libc::MADV_NOHUGEPAGE),
-            Pages::HugeTlb => None,
-        };
-        // Small mappings (register pages) gain nothing from advice.
-        if let Some(advice) = advice.filter(|_| len >= LARGE_PAGE) {
-            // SAFETY: the range is the live mapping made above; advice changes no contents. A kernel
-            // without huge pages refuses it, and small pages are as correct.
-            unsafe { libc::madvise(mapping.start.as_ptr().cast(), mapping.len, advice) };
+        // Where the pool is not used, pages are small until `prefer_large_pages`. Small mappings
+        // (register pages) could not have others.
+        if pages != Pages::HugeTlb && len >= LARGE_PAGE {
+            advise(mapping.start, mapping.len, libc::MADV_NOHUGEPAGE);
         }
         Ok(Window::whole(Arc::new(mapping)))
     }
@@ -148,6 +142,13 @@ impl Mapping {
     pub(crate) fn len(&self) -> usize {
         self.len
     }
+}
+
+/// Advice changes no contents. A kernel without huge pages refuses it, and small pages are as correct.
+pub(crate) fn advise(start: NonNull<u8>, len: usize, advice: i32) {
+    // SAFETY: callers pass a range of a mapping that they hold, and the advice given here never
+    // discards anything.
+    unsafe { libc::madvise(start.as_ptr().cast(), len, advice) };
 }
 
 fn checked(address: *mut libc::c_void) -> io::Result<NonNull<u8>> {

@@ -4,6 +4,7 @@ use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::sync::Arc;
 
+use crate::mapping::advise;
 use crate::{GuestAddress, Layout, MapError, Mapping, Pages, Window};
 
 /// A guest range that is not RAM from its first byte to its last.
@@ -29,6 +30,7 @@ pub struct Region {
 #[derive(Debug, Clone)]
 pub struct Ram {
     regions: Arc<[Region]>,
+    pages: Pages,
 }
 
 impl Ram {
@@ -43,7 +45,20 @@ impl Ram {
             offset += window.len();
             regions.push(Region { start, window });
         }
-        Ok(Self { regions: regions.into() })
+        Ok(Self { regions: regions.into(), pages })
+    }
+
+    /// From now on, memory that is touched for the first time comes in large pages, if the RAM was made
+    /// with [`Pages::Transparent`].
+    ///
+    /// A large page is cleared when it is touched, which takes as long as a whole small guest: whoever
+    /// loads one calls this afterwards, whoever loads a large kernel before.
+    pub fn prefer_large_pages(&self) {
+        if self.pages == Pages::Transparent {
+            for Region { window, .. } in self.regions.iter() {
+                advise(window.start(), window.len(), libc::MADV_HUGEPAGE);
+            }
+        }
     }
 
     /// Its ranges in ascending order.
