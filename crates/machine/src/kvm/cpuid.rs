@@ -28,37 +28,66 @@ enum Register {
 }
 use Register::{Ebx, Ecx, Edx};
 
-/// Features that are not offered: leaf, sub-leaf, register, bits, and why.
-const NOT_OFFERED: &[(u32, u32, Register, u32, &str)] = &[
+/// Features that are not offered, and why.
+const NOT_OFFERED: &[Missing] = &[
     // Machine-check banks: a guest cannot repair the host's memory. cpu/mce/core.c reads and writes four
     // MSRs a bank if they are there, and polls them every five minutes.
-    (1, 0, Edx, 1 << 7 | 1 << 14, "MCE, MCA"),
+    missing(1, Edx, &[7, 14], "MCE, MCA"),
     // Memory types: KVM's memory is write-back whatever the guest sets. With either of them cpu/cacheinfo.c
     // switches the cache off and on (CR0, WBINVD) around writing them, on each vCPU; without, the kernel
     // uses the types that PAT has after a reset.
-    (1, 0, Edx, 1 << 12 | 1 << 16, "MTRR, PAT"),
+    missing(1, Edx, &[12, 16], "MTRR, PAT"),
     // Serial number, debug store, thermal monitors: not virtual.
-    (1, 0, Edx, 1 << 18 | 1 << 21 | 1 << 22 | 1 << 29 | 1 << 31, "PSN, DS, ACPI, TM, PBE"),
+    missing(1, Edx, &[18, 21, 22, 29, 31], "PSN, DS, ACPI, TM, PBE"),
     // Nested virtualisation: cpu/feat_ctl.c reads its MSRs, and KVM's own attack surface grows.
-    (1, 0, Ecx, 1 << 5 | 1 << 6, "VMX, SMX"),
-    // Power and performance monitoring that a guest does not control.
-    (1, 0, Ecx, 1 << 2 | 1 << 3 | 1 << 4 | 1 << 7 | 1 << 8 | 1 << 14 | 1 << 15 | 1 << 18, "DTES64 … DCA"),
-    (7, 0, Ebx, 1 << 2 | 1 << 12 | 1 << 15 | 1 << 25, "SGX, PQM, PQE, processor trace"),
+    missing(1, Ecx, &[5, 6], "VMX, SMX"),
+    missing(0x8000_0001, Ecx, &[2, 12], "SVM, SKINIT"),
+    // Power and performance monitoring, which are the host's.
+    missing(1, Ecx, &[2, 3, 4, 7, 8, 14, 15, 18], "DTES64, MONITOR, DS-CPL, EIST, TM2, xTPR, PDCM, DCA"),
+    missing(7, Ebx, &[12, 15, 25], "PQM, PQE, processor trace"),
+    missing(
+        0x8000_0001,
+        Ecx,
+        &[10, 13, 23, 24, 27, 28, 29],
+        "IBS, WDT, PERFCTR_CORE, PERFCTR_NB, PTSC, PERFCTR_LLC, MWAITX",
+    ),
+    missing(0x8000_0008, Ebx, &[23, 27], "PPIN, CPPC"),
+    // An MSR that an idle vCPU looks at every second (tsc_sync.c), for firmware that writes to the TSC.
+    missing(7, Ebx, &[1], "TSC_ADJUST"),
     // cpu/umwait.c writes an MSR on each vCPU.
-    (7, 0, Ecx, 1 << 5 | 1 << 30, "WAITPKG, SGX launch control"),
-    // Nested virtualisation, OSVW, instruction-based sampling, SKINIT, watchdog.
-    (0x8000_0001, 0, Ecx, 1 << 2 | 1 << 9 | 1 << 10 | 1 << 12 | 1 << 13, "SVM … WDT"),
-    // An MSR with the node (there is one), and the extended topology leaves: cacheinfo.c and topology_amd.c
-    // walk 0x8000001d twice if they may; leaf 0x80000008 says all there is without hyperthreads.
-    (0x8000_0001, 0, Ecx, 1 << 19 | 1 << 22, "NODEID_MSR, TOPOEXT"),
-    // Performance counters (switched off for the machine), MWAITX.
-    (0x8000_0001, 0, Ecx, 1 << 23 | 1 << 24 | 1 << 27 | 1 << 28 | 1 << 29, "PERFCTR_*, PTSC, MWAITX"),
-    (0x8000_0008, 0, Ebx, 1 << 23 | 1 << 27, "PPIN, CPPC"),
+    missing(7, Ecx, &[5], "WAITPKG"),
+    missing(7, Ebx, &[2], "SGX"),
+    missing(7, Ecx, &[30], "SGX_LC"),
+    // KVM has this MSR for everybody, but it says which of Intel's bugs there are not; common.c reads it five times.
+    Missing { vendor: Some(Vendor::Amd), ..missing(7, Edx, &[29], "ARCH_CAPABILITIES") },
+    // MSRs with errata and with the node (there is one).
+    missing(0x8000_0001, Ecx, &[9, 19], "OSVW, NODEID_MSR"),
+    // Extended topology: cacheinfo.c and topology_amd.c walk leaf 0x8000001d twice if they may; without
+    // hyperthreads leaf 0x80000008 says all there is.
+    missing(0x8000_0001, Ecx, &[22], "TOPOEXT"),
 ];
 
-/// TSC_ADJUST. With it, Linux need not compare the TSCs of two vCPUs for milliseconds when the second one
-/// starts (tsc_sync.c). Without it, an idle vCPU does not look at the MSR every second. So: if there are two.
-const TSC_ADJUST: u32 = 1 << 1;
+/// Bits of a leaf's register that are cleared.
+#[derive(Debug, Clone, Copy)]
+struct Missing {
+    leaf: u32,
+    register: Register,
+    bits: u32,
+    /// Whose guests lack it, if not everybody's.
+    vendor: Option<Vendor>,
+    #[cfg_attr(not(test), expect(dead_code, reason = "a name beside the number, for readers and for tests"))]
+    what: &'static str,
+}
+
+const fn missing(leaf: u32, register: Register, bits: &[u32], what: &'static str) -> Missing {
+    let mut mask = 0;
+    let mut n = 0;
+    while n < bits.len() {
+        mask |= 1 << bits[n];
+        n += 1;
+    }
+    Missing { leaf, register, bits: mask, vendor: None, what }
+}
 
 /// KVM's own features (asm/kvm_para.h) that are offered, if this KVM has them.
 const PARAVIRTUAL: u32 = 1 << 0 | 1 << 3 | 1 << 24 // kvm-clock: no calibration
@@ -77,9 +106,12 @@ const PARAVIRTUAL: u32 = 1 << 0 | 1 << 3 | 1 << 24 // kvm-clock: no calibration
 const HIGHEST_BASIC: u32 = 0xd;
 /// Highest extended leaf: sizes of addresses.
 const HIGHEST_EXTENDED: u32 = 0x8000_0008;
-/// AMD's second feature leaf: worth having where it says that LFENCE serialises, that there is automatic
-/// IBRS, or that there is no need for a mitigation.
+/// AMD's second feature leaf. It is worth its exits where it promises more than what Linux finds out by itself
+/// (amd.c): automatic IBRS, or that a mitigation is not needed.
 const EXTENDED_FEATURES_2: u32 = 0x8000_0021;
+/// What is not worth them: NO_NESTED_DATA_BP and NO_SMM_CTL_MSR are nobody's business; that LFENCE serialises, and
+/// that a null selector clears its base, amd.c finds out or assumes the contrary at no cost.
+const NOTHING_NEW: u32 = 1 << 0 | 1 << 2 | 1 << 6 | 1 << 9;
 
 /// Where KVM says who it is.
 const KVM_SIGNATURE: u32 = 0x4000_0000;
@@ -112,7 +144,8 @@ impl CpuModel {
     fn shape(supported: &[Leaf], cpus: u8) -> Self {
         let intel = supported.iter().any(|leaf| leaf.function == 0 && leaf.ecx == u32::from_le_bytes(*b"ntel"));
         let vendor = if intel { Vendor::Intel } else { Vendor::Amd };
-        let second = supported.iter().any(|leaf| leaf.function == EXTENDED_FEATURES_2 && leaf.eax != 0);
+        let says_more = |leaf: &Leaf| leaf.eax & !NOTHING_NEW != 0 || leaf.ecx != 0;
+        let second = supported.iter().any(|leaf| leaf.function == EXTENDED_FEATURES_2 && says_more(leaf));
         let highest_extended = if second { EXTENDED_FEATURES_2 } else { HIGHEST_EXTENDED };
         let mut leaves: Vec<Leaf> = supported
             .iter()
@@ -121,7 +154,7 @@ impl CpuModel {
                 0 | 1 | 6 | 7 | HIGHEST_BASIC => true,
                 2 | 4 => intel,
                 KVM_SIGNATURE | KVM_FEATURES => true,
-                0x8000_0000..=HIGHEST_EXTENDED | 0x8000_001f | EXTENDED_FEATURES_2 => leaf.function <= highest_extended,
+                0x8000_0000..=HIGHEST_EXTENDED | EXTENDED_FEATURES_2 => leaf.function <= highest_extended,
                 _ => false,
             })
             .copied()
@@ -155,12 +188,12 @@ fn core_bits(cpus: u8) -> u32 {
 }
 
 fn shape(leaf: &mut Leaf, vendor: Vendor, cpus: u8, highest_extended: u32) {
-    for &(function, index, register, bits, _) in NOT_OFFERED {
-        if (function, index) == (leaf.function, leaf.index) {
-            match register {
-                Ebx => leaf.ebx &= !bits,
-                Ecx => leaf.ecx &= !bits,
-                Edx => leaf.edx &= !bits,
+    for missing in NOT_OFFERED.iter().filter(|missing| missing.vendor.is_none_or(|only| only == vendor)) {
+        if (missing.leaf, 0) == (leaf.function, leaf.index) {
+            match missing.register {
+                Ebx => leaf.ebx &= !missing.bits,
+                Ecx => leaf.ecx &= !missing.bits,
+                Edx => leaf.edx &= !missing.bits,
             }
         }
     }
@@ -180,7 +213,6 @@ fn shape(leaf: &mut Leaf, vendor: Vendor, cpus: u8, highest_extended: u32) {
         }
         // The APIC timer runs in deep sleep, without which there would be no high-resolution timers.
         (6, _) => (leaf.eax, leaf.ebx, leaf.ecx, leaf.edx) = (1 << 2, 0, 0, 0),
-        (7, 0) if cpus == 1 => leaf.ebx &= !TSC_ADJUST,
         (KVM_SIGNATURE, _) => leaf.eax = KVM_TIMING,
         (KVM_FEATURES, _) => leaf.eax &= PARAVIRTUAL,
         (0x8000_0000, _) => leaf.eax = leaf.eax.min(highest_extended),

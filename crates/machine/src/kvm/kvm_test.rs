@@ -333,6 +333,46 @@ fn an_eventfd_wakes_a_halted_guest_through_its_route() {
 }
 
 #[test]
+fn another_vcpu_waits_for_init_and_sipi_and_starts_in_real_mode_with_its_x2apic_on() {
+    const START: u32 = 0x7000;
+    let icr = |command: u32| {
+        // ecx = ICR; edx = destination 1; wrmsr
+        [mov_ecx(0x830), vec![0xba, 1, 0, 0, 0], mov_eax(command), vec![0x0f, 0x30]].concat()
+    };
+    let mut guest = guest(&[&icr(0x4500), &icr(0x4600 | START >> 12), &DONE]);
+    let real_mode = [
+        vec![0x66], // 32-bit operands
+        mov_ecx(0x1b),
+        vec![0x0f, 0x32],       // rdmsr
+        vec![0xba, 0x05, 0x05], // mov dx, 0x505
+        vec![0x66],
+        OUT_DX_EAX.into(),
+    ];
+    guest.ram.write(GuestAddress(START.into()), &real_mode.concat()).unwrap();
+    let mut other = guest.vm.create_vcpu(1, &CpuModel::new(&kvm(), 2).unwrap()).unwrap();
+    let kick = other.kick_handle();
+    thread::scope(|scope| {
+        // A vCPU that waits can be kicked as well.
+        scope.spawn(move || kick.kick());
+        assert_eq!(other.run(Entry::Resume), Exit::Interrupted);
+        assert_eq!(guest.run(Entry::Resume), done());
+        let apic_base = Exit::PortWrite { port: 0x505, size: 4, value: 0xfee0_0c00 };
+        assert_eq!(other.run(Entry::Resume), apic_base);
+    });
+}
+
+#[test]
+fn an_internal_error_shows_the_instruction() {
+    let error = InternalError { suberror: 1, data: vec![1, 0x0000_0000_00ae_0f03, 0, 0xff] };
+    assert_eq!(error.instruction(), Some(vec![0x0f, 0xae, 0x00]));
+    assert!(error.to_string().contains("cannot emulate: [0f, ae, 00]"), "{error}");
+    // Without the flag, or with a size beyond what there is, there is none.
+    for data in [vec![0, 0x0000_0000_00ae_0f03, 0], vec![1, 0xff, 0], vec![]] {
+        assert_eq!(InternalError { suberror: 1, data }.instruction(), None);
+    }
+}
+
+#[test]
 fn a_device_that_is_no_kvm_is_refused_with_the_reason() {
     let missing = Kvm::open_at(Path::new("/nowhere/kvm")).unwrap_err();
     assert!(matches!(&missing, KvmError::Missing { .. }) && missing.to_string().contains("modprobe"), "{missing}");
