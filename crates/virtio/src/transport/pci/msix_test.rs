@@ -10,6 +10,7 @@ use crate::transport::toy::{Toy, until};
 const CONTROL_REGISTER: u64 = 0x42;
 const ENABLE: u32 = 1 << 15;
 const MASK_ALL: u32 = 1 << 14;
+const NOTHING: [Event; 0] = [];
 
 fn message(vector: u16) -> Message {
     Message { address: 0xfee0_0000 | u64::from(vector) << 12, data: 0x4000 + u32::from(vector) }
@@ -76,11 +77,11 @@ fn a_driver_like_linux_routes_each_vector_once_and_hears_it() {
     assert_eq!(guest.board.take(), [Event::Raised(0)]);
     // `vp_del_vqs` and `pci_disable_msix`: the reset first, the vectors later.
     guest.set_status(0);
-    assert_eq!(guest.board.take(), [], "a reset of the device leaves the function's table alone");
+    assert_eq!(guest.board.take(), NOTHING, "a reset of the device leaves the function's table alone");
     guest.set_space(CONTROL_REGISTER, 2, 0);
     assert_eq!(guest.board.take(), [0, 1, 2].map(|vector| Event::Routed(vector, None)));
     guest.set_mask(0, true);
-    assert_eq!(guest.board.take(), []);
+    assert_eq!(guest.board.take(), NOTHING);
 }
 
 #[test]
@@ -91,7 +92,7 @@ fn moving_a_vector_to_another_cpu_is_one_route_away_and_one_back() {
     assert_eq!(guest.board.take(), [Event::Routed(1, None), Event::Routed(1, Some(message(9)))]);
     // The same again, masked or not: nothing to tell but the mask.
     guest.set_mask(1, false);
-    assert_eq!(guest.board.take(), []);
+    assert_eq!(guest.board.take(), NOTHING);
 }
 
 #[test]
@@ -149,7 +150,7 @@ fn a_vector_that_does_not_exist_reads_back_as_none_and_nothing_is_raised() {
     // Stops the workers: whatever they were about to raise is raised.
     guest.set_status(0);
     config.update(0, &[2]);
-    assert_eq!(guest.board.take(), []);
+    assert_eq!(guest.board.take(), NOTHING);
 }
 
 #[test]
@@ -172,7 +173,7 @@ fn without_msix_the_isr_says_why_once() {
     guest.set_status(0);
     guest.transport.read_bar(ISR, &mut isr);
     assert_eq!(isr[0], 0, "and so does a reset");
-    assert_eq!(guest.board.take(), []);
+    assert_eq!(guest.board.take(), NOTHING);
 }
 
 #[test]
