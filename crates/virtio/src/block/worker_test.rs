@@ -195,23 +195,23 @@ fn a_disk_can_be_reset_after_any_number_of_steps() {
 }
 
 #[test]
-fn a_driver_with_more_in_flight_than_a_ring_holds_is_served_in_turns() {
+fn a_driver_with_more_in_flight_than_its_ring_holds_fails_the_disk_and_loses_no_memory() {
     let (mut device, mut slow) = over_pipe();
     let mut bench = Bench::start(&mut device, 0);
     // One chain, made available again and again without waiting for its end.
     let head = add_read(&mut bench, 0);
-    for _ in 0..3 {
-        for _ in 0..100 {
-            bench.drivers[0].offer(head);
-        }
-        bench.workers[0].ready(0).unwrap();
-    }
-    assert_eq!(bench.workers[0].ready(0).unwrap(), Polling::Sleep, "full, and it waits for a completion");
+    let mut turn = |offers| {
+        (0..offers).for_each(|_| bench.drivers[0].offer(head));
+        bench.workers[0].ready(0).map_err(|fault| fault.to_string())
+    };
+    assert!(turn(100).is_ok() && turn(100).is_ok());
+    let fault = turn(100);
     let mut worker = bench.workers.remove(0);
     let stopping = std::thread::spawn(move || worker.stop());
     slow.write_all(&[0; 256 * 512]).unwrap();
     stopping.join().unwrap();
-    assert_eq!(bench.drivers[0].counters.requests.get(), 256);
+    assert_eq!(bench.drivers[0].counters.requests.get(), 201, "what was begun comes to its end");
+    assert!(fault.is_err_and(|fault| fault.contains("more than 256 beyond 0")));
 }
 
 #[test]
