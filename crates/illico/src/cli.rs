@@ -25,6 +25,7 @@ Examples:
   illico boot --kernel vmlinuz --initrd initrd.img
   illico boot --kernel vmlinux --disk path=root.img --cmdline 'root=/dev/vda rw' --exits
   illico boot --kernel netbsd --memory 64M --console none --exits-json exits.json
+  illico boot --kernel :probe: --cmdline probe=hello,ring0
 
 Keys: Ctrl-A x leaves, Ctrl-A Ctrl-A sends Ctrl-A.
 Signals: SIGTERM presses the guest's power button, a second one stops it at once.
@@ -41,7 +42,8 @@ Status:
 /// Options of `illico boot`.
 #[derive(Debug, Args)]
 pub struct Boot {
-    /// Kernel: an ELF with a PVH note, a Linux vmlinux, or a bzImage (recognised by its bytes).
+    /// Kernel: an ELF with a PVH note, a Linux vmlinux, or a bzImage (recognised by its bytes); or
+    /// `:probe:`, the kernel that illico brings along to look at a machine from inside (guest/probe).
     #[arg(long, value_name = "FILE")]
     pub kernel: Option<PathBuf>,
 

@@ -24,7 +24,7 @@ pub fn run(options: &Boot) -> Result<Status, Failure> {
     // Made before the guest runs: a report that cannot be written is said before, not after.
     let json = options.exits_json.as_deref().map(create).transpose()?;
     let files = Files {
-        kernel: open("--kernel", &config.kernel)?,
+        kernel: open_kernel(&config.kernel)?,
         initrd: config.initrd.as_deref().map(|path| open("--initrd", path)).transpose()?,
     };
     let kvm = Kvm::open()?;
@@ -48,6 +48,16 @@ pub fn run(options: &Boot) -> Result<Status, Failure> {
 
 fn open(option: &str, path: &Path) -> Result<File, Failure> {
     File::open(path).map_err(|error| format!("{option}: cannot open {}: {error}", path.display()).into())
+}
+
+/// The name of the kernel that illico carries along.
+const PROBE: &str = ":probe:";
+
+fn open_kernel(path: &Path) -> Result<File, Failure> {
+    if path.as_os_str() == PROBE {
+        return illico_probe_image::file().map_err(|error| format!("--kernel {PROBE}: {error}").into());
+    }
+    open("--kernel", path)
 }
 
 fn create(path: &Path) -> Result<File, Failure> {
