@@ -11,14 +11,14 @@ use illico_virtio::block::PollCounters;
 use illico_virtio::device::Device;
 use illico_virtio::event_loop::{EventLoop, LoopHandle};
 use illico_virtio::transport::core::Core;
-use illico_virtio::transport::mmio::{self, MmioTransport};
+use illico_virtio::transport::mmio::{MmioTransport, PAGE};
 use illico_virtio::transport::pci::{BAR_MEMORY, PciTransport};
 
 use crate::boot::acpi::{self, MmioDevice};
 use crate::boot::cmdline::CommandLineError;
 use crate::boot::places::Range;
 use crate::boot::{self, Acpi, Cache, CommandLine, LoadError, Sources, cmdline};
-use crate::bus::{self, Bus};
+use crate::bus::Bus;
 use crate::config::{Announce, Config, Console, Transport};
 use crate::control::{Control, Ending};
 use crate::devices::{self, DeviceError, Opened};
@@ -28,6 +28,7 @@ use crate::kvm::{CpuModel, Kvm, KvmError, Vm, VmOptions};
 use crate::legacy::ioapic::{self, Ioapic};
 use crate::legacy::serial::Serial;
 use crate::machine::{DeviceLoop, Machine, Seen};
+use crate::mmio::{self, MmioBus};
 use crate::pci::{self, Ecam, PciBus};
 use crate::vcpu_thread::VcpuThread;
 
@@ -101,7 +102,7 @@ impl Gsis {
     }
 
     fn mmio_device(&self, index: u32) -> MmioDevice {
-        MmioDevice { base: bus::MMIO.0 as u32 + index * mmio::PAGE as u32, gsi: self.first_mmio + index }
+        MmioDevice { base: mmio::page(index as usize).0 as u32, gsi: self.first_mmio + index }
     }
 }
 
@@ -124,7 +125,7 @@ pub fn build(config: &Config, kvm: &Kvm, parts: Parts) -> Result<Machine, BuildE
         Assembly { vm: &vm, ram: &ram, irqs: &irqs, main: main_loop.handle(), loops: Vec::new(), seen: Vec::new() };
     let names = opened.len();
     let (pci, mmio) = match config.transport {
-        Transport::Pci => (assembly.pci(opened, gsis.pins)?, Vec::new()),
+        Transport::Pci => (assembly.pci(opened, gsis.pins)?, None),
         Transport::Mmio => (None, assembly.mmio(opened, gsis.first_mmio)?),
     };
     let Assembly { loops, seen, .. } = assembly;
@@ -159,7 +160,8 @@ pub fn build(config: &Config, kvm: &Kvm, parts: Parts) -> Result<Machine, BuildE
 
 /// Puts the kernel and all that it is handed into RAM.
 fn load(config: &Config, ram: &Ram, files: &Files, gsis: &Gsis, bus: &Bus) -> Result<boot::Entry, BuildError> {
-    let mmio: Vec<_> = (0..bus.mmio.len() as u32).map(|index| gsis.mmio_device(index)).collect();
+    let mmio: Vec<_> =
+        (0..bus.mmio.as_ref().map_or(0, MmioBus::len) as u32).map(|index| gsis.mmio_device(index)).collect();
     let acpi = Acpi {
         cpus: config.cpus,
         pci: bus.pci.as_ref().map(|_| acpi::Pci {
@@ -248,28 +250,22 @@ impl Assembly<'_> {
     }
 
     /// Gives each device a register page and a pin.
-    fn mmio(&mut self, opened: Vec<Opened>, first_gsi: u32) -> Result<Vec<Mutex<MmioTransport>>, BuildError> {
-        let mut transports = Vec::with_capacity(opened.len());
+    fn mmio(&mut self, opened: Vec<Opened>, first_gsi: u32) -> Result<Option<MmioBus>, BuildError> {
         if opened.is_empty() {
-            return Ok(transports);
+            return Ok(None);
         }
-        let pages = Mapping::anonymous(opened.len() * mmio::PAGE, Pages::Small)?;
+        let pages = Mapping::anonymous(opened.len() * PAGE, Pages::Small)?;
+        let mut devices = Vec::with_capacity(opened.len());
         for (index, opened) in opened.into_iter().enumerate() {
             let (loops, polls) = (self.prepare(&opened)?, opened.polls);
-            let page = pages.part(index * mmio::PAGE, mmio::PAGE).ok_or(MapError::Empty)?;
+            let page = pages.part(index * PAGE, PAGE).ok_or(MapError::Empty)?;
             let line = self.irqs.event(first_gsi + index as u32).map_err(host("make eventfds"))?;
             let transport = MmioTransport::new(opened.device, self.ram.clone(), loops, page.clone(), line)
                 .map_err(host("make eventfds"))?;
-            let at = GuestAddress(bus::MMIO.0 + (index * mmio::PAGE) as u64);
-            self.vm.map_window(at, &page, false)?;
-            let notify = GuestAddress(at.0 + mmio::QUEUE_NOTIFY);
-            for (queue, port) in (0..).zip(transport.core().ports()) {
-                self.vm.ioeventfd(&port.kick, notify, Some(queue))?;
-            }
             self.see(transport.core(), polls);
-            transports.push(Mutex::new(transport));
+            devices.push((transport, page));
         }
-        Ok(transports)
+        Ok(Some(MmioBus::new(Arc::clone(self.vm), devices)?))
     }
 
     /// Maps a device's memory and finds the loops that its workers run on.

@@ -6,24 +6,21 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use illico_memory::{GuestAddress, Window};
-use illico_virtio::transport::mmio::{MmioTransport, PAGE};
 
 use crate::exits::Party;
 use crate::legacy::acpi_ports::{self, Wish};
 use crate::legacy::ioapic::{self, Ioapic};
 use crate::legacy::serial::{self, Serial};
+use crate::mmio::MmioBus;
 use crate::pci::{self, PciBus};
-
-/// Where virtio-mmio devices are, a page each.
-pub const MMIO: GuestAddress = GuestAddress(0xd000_0000);
 
 /// Everything that answers exits.
 #[derive(Debug)]
 pub struct Bus {
     /// Devices over virtio-pci, and the memory of configuration space.
     pub pci: Option<(PciBus, Window)>,
-    /// Devices over virtio-mmio, in the order of their pages.
-    pub mmio: Vec<Mutex<MmioTransport>>,
+    /// Devices over virtio-mmio.
+    pub mmio: Option<MmioBus>,
     /// The IOAPIC, if the machine has line interrupts.
     pub ioapic: Option<Mutex<Ioapic>>,
     /// The witness.
@@ -51,8 +48,8 @@ impl Bus {
             bus.read_bar(index, offset, out);
             return Party::Device(index as u16);
         }
-        if let Some((index, offset)) = self.find_mmio(at) {
-            lock(&self.mmio[index]).read(offset, out);
+        if let Some((bus, index, offset)) = self.find_mmio(at) {
+            bus.read(index, offset, out);
             return Party::Device(index as u16);
         }
         if let (Some(ioapic), Some(offset)) = (&self.ioapic, inside(at, ioapic::BASE, ioapic::SIZE as u64)) {
@@ -83,8 +80,8 @@ impl Bus {
                 return Party::Device(index as u16);
             }
         }
-        if let Some((index, offset)) = self.find_mmio(at) {
-            lock(&self.mmio[index]).write(offset, bytes);
+        if let Some((bus, index, offset)) = self.find_mmio(at) {
+            bus.write(index, offset, bytes);
             return Party::Device(index as u16);
         }
         if let (Some(ioapic), Some(offset)) = (&self.ioapic, inside(at, ioapic::BASE, ioapic::SIZE as u64)) {
@@ -98,10 +95,9 @@ impl Bus {
         Party::Nobody
     }
 
-    fn find_mmio(&self, at: GuestAddress) -> Option<(usize, u64)> {
-        let offset = at.0.checked_sub(MMIO.0)?;
-        let index = usize::try_from(offset / PAGE as u64).ok()?;
-        (index < self.mmio.len()).then_some((index, offset % PAGE as u64))
+    fn find_mmio(&self, at: GuestAddress) -> Option<(&MmioBus, usize, u64)> {
+        let bus = self.mmio.as_ref()?;
+        bus.find(at).map(|(index, offset)| (bus, index, offset))
     }
 
     /// A read from a port: all ones where nobody answers.
@@ -134,8 +130,8 @@ impl Bus {
         if let Some((bus, _)) = &self.pci {
             bus.reset();
         }
-        for device in &self.mmio {
-            lock(device).reset();
+        if let Some(bus) = &self.mmio {
+            bus.reset();
         }
     }
 }

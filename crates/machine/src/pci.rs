@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use illico_memory::{GuestAddress, MapError, Mapping, Pages, Window};
 use illico_virtio::transport::pci::{BAR_MEMORY, BAR_SIZE, NOTIFY, NOTIFY_STRIDE, PciTransport};
 
+use crate::kicks::Kicks;
 use crate::kvm::{KvmError, SlotId, Vm};
 
 /// Where configuration space is.
@@ -63,6 +64,7 @@ struct Function {
     transport: PciTransport,
     memory: Window,
     placed: Option<(GuestAddress, SlotId)>,
+    kicks: Kicks,
 }
 
 /// The bus.
@@ -75,7 +77,8 @@ impl PciBus {
     /// Functions in order, each with the memory part of its BAR, which is placed at once: a BAR that
     /// does not decode yet will, and at this address unless the guest moves it.
     pub fn new(vm: Arc<Vm>, functions: Vec<(PciTransport, Window)>) -> Result<Self, KvmError> {
-        let function = |(transport, memory)| Mutex::new(Function { transport, memory, placed: None });
+        let function =
+            |(transport, memory)| Mutex::new(Function { transport, memory, placed: None, kicks: Kicks::default() });
         let bus = Self { vm, functions: functions.into_iter().map(function).collect() };
         for (index, function) in bus.functions.iter().enumerate() {
             bus.place(&mut lock(function), Some(initial_bar(index)))?;
@@ -117,7 +120,11 @@ impl PciBus {
 
     /// A write to a BAR.
     pub fn write_bar(&self, index: usize, offset: u64, bytes: &[u8]) {
-        lock(&self.functions[index]).transport.write_bar(offset, bytes);
+        let function = &mut *lock(&self.functions[index]);
+        function.transport.write_bar(offset, bytes);
+        if let Err(error) = self.listen(function) {
+            eprintln!("illico: {}: its kicks cannot be heard: {error}", function.transport.core().name());
+        }
     }
 
     /// Resets every device: nothing of theirs is in flight afterwards.
@@ -134,11 +141,9 @@ impl PciBus {
         if function.placed.as_ref().is_some_and(|(at, _)| *at == bar) {
             return Ok(());
         }
-        if let Some((at, slot)) = function.placed.take() {
+        if let Some((_, slot)) = function.placed.take() {
             self.vm.unmap(slot)?;
-            for (kick, address) in kicks(&function.transport, at) {
-                self.vm.drop_ioeventfd(kick, address, None)?;
-            }
+            self.listen(function)?;
         }
         // Elsewhere there may be RAM, and the guest must not lay a device over it.
         let inside = bar.0.checked_sub(WINDOW.0).is_some_and(|offset| offset <= WINDOW_SIZE - BAR_SIZE);
@@ -148,20 +153,16 @@ impl PciBus {
         debug_assert_eq!(function.memory.len(), BAR_MEMORY);
         let slot = self.vm.map_window(bar, &function.memory, false)?;
         function.placed = Some((bar, slot));
-        for (kick, address) in kicks(&function.transport, bar) {
-            self.vm.ioeventfd(kick, address, None)?;
-        }
-        Ok(())
+        self.listen(function)
     }
-}
 
-/// The kick of each queue, and where the guest writes for it.
-fn kicks(
-    transport: &PciTransport,
-    bar: GuestAddress,
-) -> impl Iterator<Item = (&vmm_sys_util::eventfd::EventFd, GuestAddress)> {
-    let address = move |n: u64| GuestAddress(bar.0 + NOTIFY + n * NOTIFY_STRIDE);
-    (0..).zip(transport.core().ports()).map(move |(n, port)| (&*port.kick, address(n)))
+    /// Listens for kicks where the BAR is now.
+    fn listen(&self, function: &mut Function) -> Result<(), KvmError> {
+        let Function { transport, placed, kicks, .. } = function;
+        let bar = placed.as_ref().map(|(at, _)| *at);
+        let places = (0..).map_while(|queue| Some((GuestAddress(bar?.0 + NOTIFY + queue * NOTIFY_STRIDE), None)));
+        kicks.follow(&self.vm, transport.core(), places)
+    }
 }
 
 fn lock(function: &Mutex<Function>) -> MutexGuard<'_, Function> {
