@@ -32,7 +32,7 @@ Signals: SIGTERM presses the guest's power button, a second one stops it at once
 
 Status:
   0    the guest powered off or reset, or you left with Ctrl-A x
-  101  the guest's kernel panicked (and said so through pvpanic)
+  101  the guest's kernel panicked (and said so through pvpanic, or by a warm reset)
   102  a vCPU triple-faulted
   103  KVM met something that it cannot do (KVM_EXIT_INTERNAL_ERROR)
   104  a vCPU could not be entered

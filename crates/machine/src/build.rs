@@ -152,7 +152,7 @@ pub fn build(config: &Config, kvm: &Kvm, parts: Parts) -> Result<Machine, BuildE
             vcpu.enter_at(&entry)?;
         }
         let exits = Arc::new(VcpuExits::new(names));
-        vcpus.push(VcpuThread { index, vcpu, bus: Arc::clone(&bus), exits, ending: ending.clone() });
+        vcpus.push(VcpuThread { index, vcpu, bus: Arc::clone(&bus), ram: ram.clone(), exits, ending: ending.clone() });
     }
     let control = Control { ending, irqs, power_button: gsis.power_button };
     Ok(Machine { vcpus, bus, main_loop, loops, control, seen })

@@ -14,7 +14,7 @@ pub enum End {
     PowerOff,
     /// The guest reset.
     Reset,
-    /// The guest's kernel panicked, and said so through pvpanic.
+    /// The guest's kernel panicked, and said so through pvpanic or by a warm reset.
     Panicked,
     /// A vCPU triple-faulted.
     TripleFault {

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use illico_memory::GuestAddress;
+use illico_memory::{GuestAddress, Ram};
 
+use crate::boot::warm_mark;
 use crate::bus::Bus;
 use crate::control::{End, Ending};
 use crate::exits::{Access, VcpuExits};
@@ -18,6 +19,8 @@ pub struct VcpuThread {
     pub vcpu: Vcpu,
     /// Who answers.
     pub bus: Arc<Bus>,
+    /// Where a guest that resets has left the mark that says why.
+    pub ram: Ram,
     /// Where exits are counted.
     pub exits: Arc<VcpuExits>,
     /// How the machine ends.
@@ -41,6 +44,7 @@ impl VcpuThread {
                     if let Some(wish) = wish {
                         self.ending.reach(match wish {
                             Wish::PowerOff => End::PowerOff,
+                            Wish::Reset if warm_mark::is_set(&self.ram) => End::Panicked,
                             Wish::Reset => End::Reset,
                             Wish::Panicked => End::Panicked,
                         });

@@ -19,6 +19,7 @@ pub mod pvh;
 #[cfg(test)]
 mod testkit;
 mod unpack;
+pub mod warm_mark;
 
 use std::fs::File;
 
