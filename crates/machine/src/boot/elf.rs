@@ -240,3 +240,7 @@ fn disjoint(segments: &[Segment]) -> Result<(), ElfError> {
 #[cfg(test)]
 #[path = "elf_test.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "elf_oracle_test.rs"]
+mod oracle;

@@ -8,6 +8,7 @@ use super::bzimage::Compression;
 use illico_memory::{GuestAddress, Layout, Pages, Ram};
 
 /// An ELF file to be: what a test does not care about has a value that boots.
+#[derive(Debug)]
 pub(super) struct Kernel {
     pub(super) class: u8,
     pub(super) machine: u16,

@@ -45,9 +45,9 @@ fn seen(vendor: Vendor, cpus: u8, index: u8) -> Seen {
 fn each_vcpu_finds_its_own_apic_id_in_both_leaves() {
     for index in [0, 1, 63] {
         let seen = seen(Vendor::Intel, 64, index);
-        assert_eq!(seen.get(1, 0).ebx >> 24, index.into());
+        assert_eq!(seen.get(1, 0).ebx >> 24, u32::from(index));
         for level in 0..3 {
-            assert_eq!(seen.get(0xb, level).edx, index.into());
+            assert_eq!(seen.get(0xb, level).edx, u32::from(index));
         }
     }
 }
