@@ -1,20 +1,21 @@
 //! What a disk is on the host: a raw image file or a block device, opened, locked and measured, and
 //! the operations on it that wait until they are done.
 //!
-//! A writable disk is locked exclusively and a read-only one shared (flock), so that no two processes
-//! that lock change one image at once. No image formats, no O_DIRECT: the host's page cache is the
-//! disk's volatile cache, and a flush empties it.
+//! An image has one writer or several readers. No image formats, no O_DIRECT: the host's page cache is
+//! the disk's volatile cache, and a flush empties it.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Seek, SeekFrom};
 use std::os::fd::AsFd;
-use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt};
+use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use illico_memory::Buffers;
 use vmm_sys_util::fallocate::{FallocateMode, fallocate};
+
+use crate::image_lock;
 
 use super::ioctl;
 use super::request::{Extent, SECTOR, Segment};
@@ -52,6 +53,8 @@ pub(super) struct Disk {
     extent: Extent,
     blocks: Blocks,
     failures: AtomicU64,
+    /// A flush has failed.
+    lost: AtomicBool,
 }
 
 impl Disk {
@@ -69,13 +72,14 @@ impl Disk {
             let what = if kind.is_dir() { "a directory" } else { "neither a file nor a block device" };
             return Err(DiskError::NotADisk { path: path_of(), what });
         };
-        let file = OpenOptions::new().read(true).write(!readonly).open(path).map_err(open_error)?;
-        let locked = if readonly { file.try_lock_shared() } else { file.try_lock() };
-        match locked {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(DiskError::InUse { path: path_of(), readonly }),
-            Err(TryLockError::Error(source)) => return Err(DiskError::Lock { path: path_of(), source }),
+        let mut options = OpenOptions::new();
+        options.read(true).write(!readonly);
+        if backing == Backing::Device && !readonly {
+            // On a device it means: not while the host has it mounted, and no mount while we have it.
+            options.custom_flags(libc::O_EXCL);
         }
+        let file = options.open(path).map_err(open_error)?;
+        image_lock::lock(&file, readonly).map_err(|source| DiskError::Lock { path: path_of(), source })?;
         let measure_error = |source| DiskError::Measure { path: path_of(), source };
         // The end of a block device is found like that of a file; its metadata has no size.
         let size = (&file).seek(SeekFrom::End(0)).map_err(measure_error)?;
@@ -88,7 +92,15 @@ impl Disk {
 
     /// A disk over a file that is open already.
     pub(super) fn new(file: File, backing: Backing, extent: Extent, blocks: Blocks, name: String) -> Self {
-        Self { name, file: Arc::new(file), backing, extent, blocks, failures: AtomicU64::new(0) }
+        Self {
+            name,
+            file: Arc::new(file),
+            backing,
+            extent,
+            blocks,
+            failures: AtomicU64::new(0),
+            lost: AtomicBool::new(false),
+        }
     }
 
     pub(super) fn name(&self) -> &str {
@@ -131,7 +143,25 @@ impl Disk {
 
     /// Returns once everything that was written is on stable storage.
     pub(super) fn flush(&self) -> io::Result<()> {
-        self.file.sync_data()
+        self.may_flush()?;
+        self.flushed(self.file.sync_data())
+    }
+
+    /// Whether a flush can still promise anything. The kernel forgets which pages it could not write:
+    /// after one flush that failed, another would succeed, and be a lie.
+    pub(super) fn may_flush(&self) -> io::Result<()> {
+        if self.lost.load(Ordering::Acquire) {
+            return Err(io::Error::other("an earlier flush failed, and what it did not write is lost"));
+        }
+        Ok(())
+    }
+
+    /// Takes note of how a flush ended.
+    pub(super) fn flushed(&self, result: io::Result<()>) -> io::Result<()> {
+        if result.is_err() {
+            self.lost.store(true, Ordering::Release);
+        }
+        result
     }
 
     /// Gives the blocks of a range back to the host.

@@ -44,11 +44,11 @@ fn an_image_has_one_writer_or_any_number_of_readers() {
     let image = image(512);
     let writer = open(image.path(), false).unwrap();
     for readonly in [false, true] {
-        assert!(matches!(open(image.path(), readonly), Err(DiskError::InUse { .. })));
+        assert!(matches!(open(image.path(), readonly), Err(DiskError::Lock { .. })));
     }
     drop(writer);
     let readers = [open(image.path(), true).unwrap(), open(image.path(), true).unwrap()];
-    assert!(matches!(open(image.path(), false), Err(DiskError::InUse { .. })));
+    assert!(matches!(open(image.path(), false), Err(DiskError::Lock { .. })));
     drop(readers);
     open(image.path(), false).unwrap();
 }
@@ -89,6 +89,18 @@ fn zeros_come_about_by_any_means() {
     let zeroed =
         |at: usize| (512..1024).contains(&at) || (2048..2560).contains(&at) || (8192..8192 + (100 << 10)).contains(&at);
     assert!(bytes.iter().enumerate().all(|(at, &byte)| byte == if zeroed(at) { 0 } else { 7 }));
+}
+
+#[test]
+fn after_a_flush_that_failed_none_succeeds() {
+    let image = image(512);
+    let disk = open(image.path(), false).unwrap();
+    disk.flush().unwrap();
+    assert!(disk.flushed(Err(ErrorKind::StorageFull.into())).is_err());
+    assert!(disk.flush().unwrap_err().to_string().contains("an earlier flush failed"));
+    // It is the data of before that is lost; an image that is opened anew makes no promise about it.
+    drop(disk);
+    open(image.path(), false).unwrap().flush().unwrap();
 }
 
 #[test]

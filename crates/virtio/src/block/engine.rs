@@ -77,10 +77,6 @@ impl Engine {
         self.ring.as_ref().map_or(0, Uring::in_flight)
     }
 
-    pub(super) fn has_room(&self) -> bool {
-        self.ring.as_ref().is_none_or(Uring::has_room)
-    }
-
     pub(super) fn has_completion(&mut self) -> bool {
         self.ring.as_mut().is_some_and(Uring::has_completion)
     }
@@ -119,7 +115,7 @@ impl Engine {
             &mut Request::Write { position } => {
                 ring.write(position, self.write_through, job, |job| &job.chain.readable);
             }
-            Request::Flush => ring.data_sync(job),
+            Request::Flush => return self.begin_flush(job),
             Request::GetId => {
                 let result = identify(self.disk.name(), &mut job.chain.writable);
                 return Some((job, result));
@@ -132,11 +128,19 @@ impl Engine {
                 // All ranges are done. Where no flush will come, they are made stable at once.
                 None if self.write_through => {
                     job.request = Request::Flush;
-                    ring.data_sync(job);
+                    return self.begin_flush(job);
                 }
                 None => return Some((job, Ok(()))),
             },
         }
+        None
+    }
+
+    fn begin_flush(&mut self, job: Job) -> Option<Done> {
+        if let Err(error) = self.disk.may_flush() {
+            return Some((job, Err(error)));
+        }
+        self.ring.as_mut()?.data_sync(job);
         None
     }
 
@@ -158,7 +162,8 @@ impl Engine {
         let step = match &mut job.request {
             Request::Read { position } => progress(&mut job.chain.writable, position, result),
             Request::Write { position } => progress(&mut job.chain.readable, position, result),
-            Request::Flush | Request::GetId => result.map(|_| true),
+            Request::Flush => self.disk.flushed(result.map(drop)).map(|()| true),
+            Request::GetId => Ok(true),
             Request::Discard(_) => result.map(|_| false),
             // By another of the disk's ways then, one that may have to wait.
             Request::WriteZeroes(_) => {

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::image_lock::LockError;
+
 use super::request::{ID_BYTES, SECTOR};
 
 /// Queues of one disk at most: as many as a machine has vCPUs.
@@ -112,26 +114,14 @@ pub enum DiskError {
         /// What it is.
         what: &'static str,
     },
-    /// Another process has locked it.
-    #[error(
-        "--disk path={}: another process has it open{}; stop that process, use a copy, or open it readonly everywhere",
-        path.display(),
-        if *readonly { " for writing" } else { "" }
-    )]
-    InUse {
-        /// The image.
-        path: PathBuf,
-        /// Whether it was to be read only.
-        readonly: bool,
-    },
-    /// The file system cannot lock.
-    #[error("--disk path={}: locking it (copy it to a file system that can lock files)", path.display())]
+    /// Someone else uses it.
+    #[error("--disk path={}", path.display())]
     Lock {
         /// The image.
         path: PathBuf,
-        /// Why not.
+        /// Why it was not locked.
         #[source]
-        source: io::Error,
+        source: LockError,
     },
     /// Its size or its block size could not be found out.
     #[error("--disk path={}: finding out its size", path.display())]
@@ -170,6 +160,7 @@ fn open_fix(error: &io::Error, readonly: bool) -> &'static str {
             " (allow it with chmod, or add readonly)"
         }
         ErrorKind::PermissionDenied => " (allow it with chmod)",
+        ErrorKind::ResourceBusy => " (the host uses it: unmount it, or add readonly)",
         _ => "",
     }
 }
@@ -177,3 +168,7 @@ fn open_fix(error: &io::Error, readonly: bool) -> &'static str {
 fn size_fix(size: u64) -> &'static str {
     if size == 0 { " (grow it with: truncate --size=1G FILE)" } else { " (pad it with: truncate --size=%512 FILE)" }
 }
+
+#[cfg(test)]
+#[path = "spec_test.rs"]
+mod tests;

@@ -34,8 +34,6 @@ pub(super) type Parked = Arc<Mutex<Vec<Uring<Job>>>>;
 enum Turn {
     /// There is no request left.
     Empty,
-    /// The engine has as many jobs as it can take.
-    Full,
     /// Others should have a turn.
     Over,
 }
@@ -69,12 +67,8 @@ impl Server {
             let settled = self.settle();
             self.queue.signal();
             let (turn, settled) = (taken?, settled?);
-            if turn == Turn::Over || !settled || turn == Turn::Full && self.engine.has_room() {
+            if turn == Turn::Over || !settled {
                 return Ok(Polling::Again);
-            }
-            if turn == Turn::Full {
-                // A completion makes room, and is a source.
-                return Ok(Polling::Sleep);
             }
             if let Some(looking) = &mut self.looking
                 && (self.handed_back > before && looking.begin() || looking.is_on())
@@ -87,13 +81,11 @@ impl Server {
         }
     }
 
-    /// Begins requests until there are none, or the engine or others on the loop have had enough.
+    /// Begins requests until there are none, or until others on the loop should have a turn. The
+    /// engine has room for all: a ring hands out no more chains than it has entries.
     fn take_requests(&mut self) -> Result<Turn, Fault> {
         let mut cost = 0;
         while cost < TURN {
-            if !self.engine.has_room() {
-                return Ok(Turn::Full);
-            }
             let Some(chain) = self.queue.pop()? else { return Ok(Turn::Empty) };
             if cost == 0
                 && let Some(looking) = &mut self.looking
