@@ -194,6 +194,17 @@ fn a_batch_of_frames_costs_one_interrupt() {
 }
 
 #[test]
+fn an_answer_that_is_there_already_comes_before_the_word_that_all_was_sent() {
+    let (mut bench, host) = bench();
+    post(&mut bench, &[1526; 64]);
+    host.send(&frame(0, 100, 1)).unwrap();
+    bench.drivers[1].add(&[Part::Readable(&frame(0, 100, 2))]).unwrap();
+    bench.workers[0].ready(TX_KICK).unwrap();
+    assert_eq!((bench.drivers[0].take_interrupts(), bench.drivers[1].take_interrupts()), (1, 1));
+    assert_eq!(all(&mut bench.drivers[0]), [frame(0, 100, 1)], "no event of the port was needed");
+}
+
+#[test]
 fn frames_wait_for_buffers_and_a_kick_brings_them() {
     let (mut bench, host) = bench();
     let frames = [frame(0, 100, 1), frame(0, 200, 2)];

@@ -39,7 +39,8 @@ impl Transmitter {
         &self.queue
     }
 
-    /// Sends what there is, until the port is full or others should have their turn.
+    /// Sends what there is, until the port is full or others should have their turn. It is for the
+    /// caller to `signal` afterwards.
     pub(super) fn serve(&mut self, port: BorrowedFd<'_>) -> Result<Polling, Fault> {
         self.queue.disable_kicks();
         for _ in 0..FRAMES_A_CALL {
@@ -48,7 +49,6 @@ impl Transmitter {
                 None => match self.queue.pop()? {
                     Some(chain) => chain,
                     None => {
-                        self.queue.signal();
                         let more = self.queue.enable_kicks();
                         return Ok(if more { Polling::Again } else { Polling::Sleep });
                     }
@@ -57,14 +57,17 @@ impl Transmitter {
             if !send(&chain.readable, port) {
                 // No kick is needed before there is room: the port says when.
                 self.waiting = Some(chain);
-                self.queue.signal();
                 return Ok(Polling::Sleep);
             }
             self.queue.count_from_guest(chain.readable.len() as u64);
             self.queue.complete(chain, 0);
         }
-        self.queue.signal();
         Ok(Polling::Again)
+    }
+
+    /// Tells the driver what was sent since the last call, if it wants to hear.
+    pub(super) fn signal(&mut self) {
+        self.queue.signal();
     }
 }
 

@@ -29,12 +29,13 @@ impl PairWorker {
         self.receiver.serve(self.pairs.port(self.index).as_fd())
     }
 
-    fn transmit(&mut self) -> Result<Polling, Fault> {
-        self.transmitter.serve(self.pairs.port(self.index).as_fd())
-    }
-
+    /// Sends, then receives, and only then says what was sent: a host that answers at once (a ping, the
+    /// acknowledgement of a segment) has done so by now, and the guest is woken once and not twice.
     fn both(&mut self) -> Result<Polling, Fault> {
-        let (received, sent) = (self.receive()?, self.transmit()?);
+        let sent = self.transmitter.serve(self.pairs.port(self.index).as_fd())?;
+        self.receiver.port_ready();
+        let received = self.receive()?;
+        self.transmitter.signal();
         Ok(if received == Polling::Again { received } else { sent })
     }
 
@@ -60,11 +61,7 @@ impl Worker for PairWorker {
     fn ready(&mut self, source: usize) -> Result<Polling, Fault> {
         match source {
             RX_KICK => self.receive(),
-            TX_KICK => self.transmit(),
-            PORT => {
-                self.receiver.port_ready();
-                self.both()
-            }
+            TX_KICK | PORT => self.both(),
             _ => self.control(),
         }
     }
