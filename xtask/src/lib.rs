@@ -7,6 +7,7 @@ pub mod cpio;
 pub mod error;
 pub mod exits;
 pub mod guest;
+pub mod hello;
 pub mod kernels;
 pub mod lab;
 pub mod modules;

@@ -29,6 +29,8 @@ enum Task {
     /// vmlinux and vmlinuz, and /guests/reboot.cpio and /guests/poweroff.cpio, whose PID 1 does only that. The
     /// command's status is this program's; 125 says that the lab itself failed.
     Lab(LabArguments),
+    /// Boot a stock Debian kernel to a program that says who it is: directly if this host can, else in the lab.
+    Hello,
     /// Write an initramfs for a guest: busybox, modules, and a script as PID 1.
     Initramfs(InitramfsArguments),
     /// Download Debian's 6.12 and 6.1 cloud kernels into the cache and print where their parts are.
@@ -86,6 +88,7 @@ struct InitramfsArguments {
 fn main() -> ExitCode {
     let result = match Arguments::parse().task {
         Task::Lab(arguments) => lab(&arguments),
+        Task::Hello => xtask::hello::run(),
         Task::Initramfs(arguments) => initramfs(&arguments),
         Task::Kernels => kernels(),
     };
