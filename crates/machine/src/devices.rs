@@ -69,7 +69,7 @@ pub fn open(config: &Config, layout: &Layout, console: Option<Box<dyn Device>>) 
         let net = Net::open(spec, format!("net{index}"))?;
         // As for disks: several queue pairs want several threads.
         let threads = if spec.queues > 1 { spec.queues.into() } else { 0 };
-        devices.push(Opened { device: Box::new(net), memory: None, threads });
+        devices.push(Opened { threads, ..Opened::shared(net) });
     }
     if config.entropy == Switch::On {
         devices.push(Opened::shared(Entropy::open(&EntropySpec {})?));
