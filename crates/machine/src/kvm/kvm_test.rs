@@ -89,6 +89,33 @@ fn a_pvh_guest_starts_in_flat_protected_mode_with_the_start_info_in_ebx() {
 }
 
 #[test]
+fn the_64_bit_protocol_starts_in_long_mode_with_the_zero_page_in_rsi() {
+    const PML4: u64 = 0x9000;
+    let code = [
+        vec![0x48, 0xb8], // mov rax, 0x600d_0000_0000: what is no such instruction in 32 bits
+        0x600d_0000_0000_u64.to_le_bytes().into(),
+        vec![0x48, 0xc1, 0xe8, 0x20], // shr rax, 32
+        mov_dx(0x505),
+        OUT_DX_EAX.into(),
+        vec![0x48, 0x89, 0xf0], // mov rax, rsi
+        OUT_DX_EAX.into(),
+    ];
+    let mut guest = guest(&[&code.concat()]);
+    let put = |at: u64, entry: u64| guest.ram.write(GuestAddress(at), &entry.to_le_bytes()).unwrap();
+    // Present, writable; the last one is a large page: 2 MiB mapped to themselves.
+    put(PML4, (PML4 + 0x1000) | 3);
+    put(PML4 + 0x1000, (PML4 + 0x2000) | 3);
+    put(PML4 + 0x2000, 0x83);
+    let (zero_page, page_tables, gdt) = (GuestAddress(0x5158), GuestAddress(PML4), GuestAddress(GDT.into()));
+    let entry = boot::Entry::Linux64 { entry: CODE.into(), zero_page, page_tables, gdt, gdt_limit: 0x2f };
+    guest.vcpu.enter_at(&entry).unwrap();
+    assert_eq!(guest.run(Entry::Resume), Exit::PortWrite { port: 0x505, size: 4, value: 0x600d });
+    assert_eq!(guest.run(Entry::Resume), Exit::PortWrite { port: 0x505, size: 4, value: 0x5158 });
+    let dump = guest.vcpu.registers().unwrap().to_string();
+    assert!(dump.contains("cs  0010  base 0  limit ffffffff  type b long") && dump.contains("gdt base 4000"), "{dump}");
+}
+
+#[test]
 fn a_port_read_gets_the_answer_of_the_next_entry() {
     let code = [mov_eax(0x1234_5678), mov_dx(0x600), IN_EAX_DX.into(), OUT_DX_EAX.into()].concat();
     let mut guest = guest(&[&code]);
