@@ -4,6 +4,7 @@
 //! is in a kernel, and then a few bytes are broken on purpose.
 
 pub mod kernel;
+pub mod ring;
 
 use arbitrary::Arbitrary;
 
