@@ -65,12 +65,6 @@ pub fn open(config: &Config, layout: &Layout, console: Option<Box<dyn Device>>) 
         let threads = if spec.queues > 1 { spec.queues.into() } else { 0 };
         devices.push(Opened { threads, ..Opened::shared(net) });
     }
-    for (index, spec) in config.net.iter().enumerate() {
-        let net = Net::open(spec, format!("net{index}"))?;
-        // As for disks: several queue pairs want several threads.
-        let threads = if spec.queues > 1 { spec.queues.into() } else { 0 };
-        devices.push(Opened { threads, ..Opened::shared(net) });
-    }
     if config.entropy == Switch::On {
         devices.push(Opened::shared(Entropy::open(&EntropySpec {})?));
     }
