@@ -20,7 +20,9 @@ pub struct ConfigWriter {
 impl ConfigWriter {
     /// Writes bytes at an offset of the configuration, then tells the driver.
     pub fn update(&self, offset: usize, bytes: &[u8]) {
-        // The generation changes before and after: a driver that read during the change sees that.
+        // The generation changes before and after: a driver that read across the change sees that. One that
+        // read between the two sees nothing of it, since reads of memory cannot be held up; it reads again
+        // when the interrupt below tells it to, and then all is there.
         self.bump();
         // The first change must be seen before any of the bytes.
         fence(Ordering::Release);
