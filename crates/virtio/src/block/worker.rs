@@ -195,6 +195,8 @@ impl Worker for Server {
             spin_loop();
         }
         if !self.looking.as_mut().is_some_and(Looking::is_over) {
+            // On a host with no CPU to spare, the guest would wait for us while we wait for it.
+            std::thread::yield_now();
             return Ok(Polling::Again);
         }
         if self.queue.enable_kicks() { self.serve() } else { Ok(Polling::Sleep) }
