@@ -20,7 +20,7 @@ mod guest;
 /// Bytes of the register page.
 pub const PAGE: usize = 0x1000;
 /// Where a driver kicks, with the number of the queue.
-pub const QUEUE_NOTIFY: u64 = 0x50;
+pub const QUEUE_NOTIFY: u64 = NOTIFY as u64;
 
 const MAGIC: usize = 0x00;
 const VERSION: usize = 0x04;
@@ -34,6 +34,7 @@ const QUEUE_SEL: usize = 0x30;
 const QUEUE_SIZE_MAX: usize = 0x34;
 const QUEUE_SIZE: usize = 0x38;
 const QUEUE_READY: usize = 0x44;
+const NOTIFY: usize = 0x50;
 const INTERRUPT_STATUS: usize = 0x60;
 const INTERRUPT_ACK: usize = 0x64;
 const STATUS: usize = 0x70;
@@ -134,7 +135,7 @@ impl MmioTransport {
         }
     }
 
-    /// A write of the driver, which is an exit. Kicks do not come here: they are eventfds.
+    /// A write of the driver, which is an exit. Few kicks come here: most are eventfds.
     pub fn write(&mut self, offset: u64, bytes: &[u8]) {
         let Ok(offset) = usize::try_from(offset) else { return };
         if offset >= CONFIG {
@@ -158,6 +159,12 @@ impl MmioTransport {
             QUEUE_SIZE => core.write_queue_size(u16::try_from(value).unwrap_or(0)),
             QUEUE_READY if value & 1 == 1 => core.enable_queue(),
             QUEUE_READY => core.disable_queue(),
+            NOTIFY => {
+                // An eventfd takes kicks from when the driver is ready; one that comes up is as good.
+                if let Some(port) = core.ports().get(value as usize) {
+                    signal(&port.kick);
+                }
+            }
             INTERRUPT_ACK => {
                 self.page.fetch_and_u32(INTERRUPT_STATUS, !value);
             }

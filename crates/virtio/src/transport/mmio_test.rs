@@ -380,6 +380,20 @@ fn a_kick_before_driver_ok_is_not_lost() {
 }
 
 #[test]
+fn a_kick_that_comes_up_as_an_exit_is_a_kick() {
+    let mut guest = Guest::new();
+    let [_, mut second] = guest.boot();
+    second.add(&[Part::Readable(b"exit"), Part::Writable(4)]).unwrap();
+    for queue in [2, 0x1_0001, u32::MAX, 1] {
+        guest.writel(VIRTIO_MMIO_QUEUE_NOTIFY, queue);
+    }
+    until(|| guest.line.read().is_ok());
+    assert_eq!(second.take_used().unwrap().data, b"exit");
+    let kicks = guest.transport.core().ports().iter().map(|port| port.kick.read().unwrap_or(0)).collect::<Vec<_>>();
+    assert_eq!(kicks, [0, 1], "and it is counted where the others are");
+}
+
+#[test]
 fn two_devices_do_not_know_of_each_other() {
     let (mut one, mut other) = (Guest::new(), Guest::new());
     let untouched = other.image();
