@@ -73,9 +73,9 @@ unsafe impl Hal for Machine {
     }
 
     unsafe fn mmio_phys_to_virt(address: PhysAddr, size: usize) -> NonNull<u8> {
-        let offset = address - BAR as PhysAddr;
-        assert!(offset as u64 + size as u64 <= BAR_SIZE, "{address:#x} + {size:#x} is outside of BAR 0");
-        let at = *BAR_ON_HOST.lock().unwrap() + offset as u64;
+        let offset = address - BAR;
+        assert!(offset + size as u64 <= BAR_SIZE, "{address:#x} + {size:#x} is outside of BAR 0");
+        let at = *BAR_ON_HOST.lock().unwrap() + offset;
         NonNull::new(at as *mut u8).unwrap()
     }
 
