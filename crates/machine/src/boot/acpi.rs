@@ -39,6 +39,9 @@ pub const UART_PORT: u16 = 0x3f8;
 pub const RTC_PORT: u16 = 0x70;
 /// Where the IOAPIC is.
 pub const IOAPIC: u32 = 0xfec0_0000;
+/// What the tables call the IOAPIC's pin 0, and so on upwards: the numbers after those of the ISA bus.
+/// Linux takes neither 0 nor 2 from ACPI on x86, where a PC has its timer and the second PIC.
+pub const FIRST_LINE: u32 = 16;
 /// Where the local APICs are.
 pub const LOCAL_APIC: u32 = 0xfee0_0000;
 
@@ -67,7 +70,7 @@ pub struct Pci {
 pub struct MmioDevice {
     /// Where its page of registers is.
     pub base: u32,
-    /// Its interrupt.
+    /// Its pin of the IOAPIC.
     pub gsi: u32,
 }
 
@@ -80,9 +83,9 @@ pub struct Acpi {
     pub pci: Option<Pci>,
     /// Devices without a bus.
     pub mmio: Vec<MmioDevice>,
-    /// The interrupt of the UART, if there is one.
+    /// The IOAPIC's pin of the UART, if there is one.
     pub uart_gsi: Option<u32>,
-    /// The interrupt of the generic event device that stands for the power button, if there is one.
+    /// That of the generic event device that stands for the power button, if there is one.
     pub power_button_gsi: Option<u32>,
     /// Whether there is a CMOS real-time clock.
     pub rtc: bool,
@@ -140,7 +143,7 @@ impl Acpi {
             body.extend(ProcessorLocalApic::new(cpu, cpu, EnabledStatus::Enabled).as_bytes());
         }
         if self.has_lines() {
-            body.extend(IoApic::new(0, IOAPIC, 0).as_bytes());
+            body.extend(IoApic::new(0, IOAPIC, FIRST_LINE).as_bytes());
         }
         body
     }

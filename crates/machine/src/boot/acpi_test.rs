@@ -81,7 +81,7 @@ fn the_madt_lists_cpus_and_an_ioapic_only_for_line_interrupts() {
     assert_eq!(number(&madt[36..40]), 0xfee0_0000);
     assert_eq!(madt.len(), 44 + 64 * 8 + 12);
     assert_eq!(madt[44 + 63 * 8..44 + 64 * 8], [0, 8, 63, 63, 1, 0, 0, 0]);
-    assert_eq!(madt[44 + 64 * 8..], [1, 12, 0, 0, 0, 0, 0xc0, 0xfe, 0, 0, 0, 0]);
+    assert_eq!(madt[44 + 64 * 8..], [1, 12, 0, 0, 0, 0, 0xc0, 0xfe, 16, 0, 0, 0]);
     assert_eq!(read_back(&least())["APIC"].len(), 44 + 8);
 }
 

@@ -6,7 +6,7 @@ use acpi_tables::aml::{
 };
 use acpi_tables::{Aml, AmlSink};
 
-use super::{Acpi, PVPANIC_PORT, Pci, RTC_PORT, SLEEP_TYPE_OFF, UART_PORT};
+use super::{Acpi, FIRST_LINE, PVPANIC_PORT, Pci, RTC_PORT, SLEEP_TYPE_OFF, UART_PORT};
 
 /// The interface of `_OSC` of a PCI host bridge (PCI Firmware 3.3 § 4.5.1).
 const PCI_OSC: &str = "33db4d5b-1ff7-401c-9657-7441c03dd766";
@@ -50,9 +50,9 @@ impl Acpi {
     }
 }
 
-/// An interrupt line of a device: edge triggered, active high, not shared.
-fn edge(gsi: u32) -> Interrupt {
-    Interrupt::new(true, true, false, false, gsi)
+/// A pin of the IOAPIC as a device has it: edge triggered, active high, not shared.
+fn edge(pin: u32) -> Interrupt {
+    Interrupt::new(true, true, false, false, FIRST_LINE + pin)
 }
 
 fn device(name: &str, hid: &dyn Aml, uid: u32, resources: &[&dyn Aml], sink: &mut dyn AmlSink) {
@@ -95,18 +95,19 @@ fn host_bridge(pci: &Pci, sink: &mut dyn AmlSink) {
 }
 
 /// The generic event device (ACPI 6.5 § 5.6.9) whose one interrupt presses the power button.
-fn power_button(gsi: u32, sink: &mut dyn AmlSink) {
+fn power_button(pin: u32, sink: &mut dyn AmlSink) {
     let hid = Name::new("_HID".into(), &EISAName::new("PNP0C0C"));
     let uid = Name::new("_UID".into(), &ZERO);
     Device::new("PWRB".into(), vec![&hid, &uid]).to_aml_bytes(sink);
 
     let hid = Name::new("_HID".into(), &"ACPI0013");
-    let line = edge(gsi);
+    let line = edge(pin);
     let resources = ResourceTemplate::new(vec![&line]);
     let resources = Name::new("_CRS".into(), &resources);
     let button = Path::new("\\_SB_.PWRB");
     let press = Notify::new(&button, &PRESSED);
-    let is_ours = Equal::new(&Arg(0), &gsi);
+    let line_number = FIRST_LINE + pin;
+    let is_ours = Equal::new(&Arg(0), &line_number);
     let pressed = If::new(&is_ours, vec![&press]);
     let event = Method::new("_EVT".into(), 1, true, vec![&pressed]);
     Device::new("GED_".into(), vec![&hid, &uid, &resources, &event]).to_aml_bytes(sink);
