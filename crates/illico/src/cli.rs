@@ -87,6 +87,10 @@ pub struct Boot {
     #[arg(long, value_name = "virtio|uart|none")]
     pub console: Option<String>,
 
+    /// Add a CMOS real-time clock, for kernels that do not know kvm-clock. It tells UTC and cannot be set.
+    #[arg(long)]
+    pub rtc: bool,
+
     /// How VirtIO devices are reached [default: pci].
     #[arg(long, value_name = "pci|mmio")]
     pub transport: Option<String>,

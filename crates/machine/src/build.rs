@@ -26,6 +26,7 @@ use crate::exits::VcpuExits;
 use crate::irq::{DeviceVectors, Irqs};
 use crate::kvm::{CpuModel, Kvm, KvmError, Vm, VmOptions};
 use crate::legacy::ioapic::{self, Ioapic};
+use crate::legacy::rtc::Rtc;
 use crate::legacy::serial::Serial;
 use crate::machine::{DeviceLoop, Machine, Seen};
 use crate::mmio::{self, MmioBus};
@@ -140,7 +141,8 @@ pub fn build(config: &Config, kvm: &Kvm, parts: Parts) -> Result<Machine, BuildE
         }
         _ => None,
     };
-    let bus = Arc::new(Bus { pci, mmio, ioapic: Some(Mutex::new(ioapic)), serial });
+    let rtc = config.rtc.then(|| Mutex::new(Rtc::new()));
+    let bus = Arc::new(Bus { pci, mmio, ioapic: Some(Mutex::new(ioapic)), serial, rtc });
 
     let entry = load(config, &ram, &parts.files, &gsis, &bus)?;
     let ending = Ending::new(main_loop.handle());
@@ -172,7 +174,7 @@ fn load(config: &Config, ram: &Ram, files: &Files, gsis: &Gsis, bus: &Bus) -> Re
         mmio: if config.announce == Announce::Acpi { mmio.clone() } else { Vec::new() },
         uart_gsi: gsis.uart,
         power_button_gsi: Some(gsis.power_button),
-        rtc: false,
+        rtc: bus.rtc.is_some(),
         pvpanic: true,
     };
     let console = match config.console {

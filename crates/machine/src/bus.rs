@@ -10,6 +10,7 @@ use illico_memory::{GuestAddress, Window};
 use crate::exits::Party;
 use crate::legacy::acpi_ports::{self, Wish};
 use crate::legacy::ioapic::{self, Ioapic};
+use crate::legacy::rtc::{self, Rtc};
 use crate::legacy::serial::{self, Serial};
 use crate::mmio::MmioBus;
 use crate::pci::{self, PciBus};
@@ -25,6 +26,8 @@ pub struct Bus {
     pub ioapic: Option<Mutex<Ioapic>>,
     /// The witness.
     pub serial: Option<Mutex<Serial>>,
+    /// The clock.
+    pub rtc: Option<Mutex<Rtc>>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -105,10 +108,13 @@ impl Bus {
         if let Some(value) = acpi_ports::read(port) {
             return (value.into(), Party::Acpi);
         }
-        match (&self.serial, port.checked_sub(serial::PORT)) {
-            (Some(serial), Some(offset @ 0..serial::PORTS)) => (lock(serial).read(offset as u8).into(), Party::Uart),
-            _ => (u32::MAX, Party::Nobody),
+        if let (Some(serial), Some(offset @ 0..serial::PORTS)) = (&self.serial, port.checked_sub(serial::PORT)) {
+            return (lock(serial).read(offset as u8).into(), Party::Uart);
         }
+        if let (Some(rtc), Some(offset @ 0..rtc::PORTS)) = (&self.rtc, port.checked_sub(rtc::PORT)) {
+            return (lock(rtc).read(offset as u8).into(), Party::Rtc);
+        }
+        (u32::MAX, Party::Nobody)
     }
 
     /// A write to a port, and what the guest asks for by it.
@@ -116,13 +122,15 @@ impl Bus {
         if acpi_ports::read(port).is_some() {
             return (acpi_ports::write(port, value as u8), Party::Acpi);
         }
-        match (&self.serial, port.checked_sub(serial::PORT)) {
-            (Some(serial), Some(offset @ 0..serial::PORTS)) => {
-                lock(serial).write(offset as u8, value as u8);
-                (None, Party::Uart)
-            }
-            _ => (None, Party::Nobody),
+        if let (Some(serial), Some(offset @ 0..serial::PORTS)) = (&self.serial, port.checked_sub(serial::PORT)) {
+            lock(serial).write(offset as u8, value as u8);
+            return (None, Party::Uart);
         }
+        if let (Some(rtc), Some(offset @ 0..rtc::PORTS)) = (&self.rtc, port.checked_sub(rtc::PORT)) {
+            lock(rtc).write(offset as u8, value as u8);
+            return (None, Party::Rtc);
+        }
+        (None, Party::Nobody)
     }
 
     /// Takes every device off its queues: when this returns nobody touches guest memory any more.

@@ -18,13 +18,15 @@ pub enum Party {
     Acpi,
     /// The UART.
     Uart,
+    /// The real-time clock.
+    Rtc,
     /// The VirtIO device of that number.
     Device(u16),
 }
 
 impl Party {
     /// Those that are not devices, in the order of the table.
-    pub const FIXED: [Self; 5] = [Self::Nobody, Self::PciConfig, Self::Ioapic, Self::Acpi, Self::Uart];
+    pub const FIXED: [Self; 6] = [Self::Nobody, Self::PciConfig, Self::Ioapic, Self::Acpi, Self::Uart, Self::Rtc];
 
     fn row(self) -> usize {
         match self {
@@ -33,6 +35,7 @@ impl Party {
             Self::Ioapic => 2,
             Self::Acpi => 3,
             Self::Uart => 4,
+            Self::Rtc => 5,
             Self::Device(index) => Self::FIXED.len() + usize::from(index),
         }
     }
@@ -45,6 +48,7 @@ impl Party {
             Self::Ioapic => "ioapic",
             Self::Acpi => "acpi",
             Self::Uart => "uart",
+            Self::Rtc => "rtc",
             Self::Device(_) => "device",
         }
     }

@@ -37,6 +37,8 @@ pub const PVPANIC_PORT: u16 = 0x505;
 pub const UART_PORT: u16 = 0x3f8;
 /// The first port of the real-time clock.
 pub const RTC_PORT: u16 = 0x70;
+/// The register of the real-time clock that has the century.
+pub const RTC_CENTURY: u8 = 0x32;
 /// Where the IOAPIC is.
 pub const IOAPIC: u32 = 0xfec0_0000;
 /// What the tables call the IOAPIC's pin 0, and so on upwards: the numbers after those of the ISA bus.
@@ -129,6 +131,10 @@ impl Acpi {
         fadt.sleep_control_reg = port(SLEEP_CONTROL_PORT);
         fadt.sleep_status_reg = port(SLEEP_STATUS_PORT);
         fadt.iapc_boot_arch = (NO_VGA_NO_ASPM | if self.rtc { 0 } else { NO_RTC }).into();
+        if self.rtc {
+            // Not read by the letter of hardware-reduced ACPI, but Linux does, and else believes in 2069 at most.
+            fadt.century = RTC_CENTURY;
+        }
         fadt.hypervisor_vendor_identity = u64::from_le_bytes(*b"illico\0\0").into();
         let mut bytes = Vec::new();
         fadt.finalize().to_aml_bytes(&mut bytes);

@@ -44,6 +44,8 @@ pub struct Config {
     pub entropy: Switch,
     /// What the console is.
     pub console: Console,
+    /// Whether there is a CMOS real-time clock.
+    pub rtc: bool,
     /// How VirtIO devices are reached.
     pub transport: Transport,
     /// How a virtio-mmio device is announced.
@@ -66,6 +68,7 @@ impl Default for Config {
             net: Vec::new(),
             entropy: Switch::On,
             console: Console::Virtio,
+            rtc: false,
             transport: Transport::Pci,
             announce: Announce::Acpi,
             hugepages: HugePages::Thp,

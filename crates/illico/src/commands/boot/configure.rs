@@ -40,6 +40,7 @@ pub fn from(options: &Boot) -> Result<Config, Failure> {
     append("--net", &options.net, &mut config.net)?;
     choose("--entropy", options.entropy.as_deref(), &mut config.entropy)?;
     choose("--console", options.console.as_deref(), &mut config.console)?;
+    config.rtc |= options.rtc;
     choose("--transport", options.transport.as_deref(), &mut config.transport)?;
     choose("--announce", options.announce.as_deref(), &mut config.announce)?;
     choose("--hugepages", options.hugepages.as_deref(), &mut config.hugepages)?;
