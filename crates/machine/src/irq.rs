@@ -8,6 +8,7 @@ use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use illico_virtio::complaints::Complaints;
 use illico_virtio::interrupt::signal;
 use illico_virtio::transport::pci::{Message, Vectors};
 use vmm_sys_util::eventfd::{EFD_NONBLOCK, EventFd};
@@ -20,6 +21,7 @@ pub struct Irqs {
     vm: Arc<Vm>,
     lines: Vec<Line>,
     routes: Mutex<Vec<Option<Message>>>,
+    complaints: Complaints,
 }
 
 #[derive(Debug)]
@@ -34,7 +36,7 @@ impl Irqs {
         let line = |_| Ok(Line { event: EventFd::new(EFD_NONBLOCK)?, masked: AtomicBool::new(true) });
         let lines = (0..count).map(line).collect::<io::Result<Vec<_>>>()?;
         let routes = Mutex::new(vec![None; lines.len()]);
-        Ok(Self { vm, lines, routes })
+        Ok(Self { vm, lines, routes, complaints: Complaints::default() })
     }
 
     /// Signals a GSI.
@@ -60,7 +62,7 @@ impl Irqs {
     /// guest then hears nothing of this GSI, which is said once.
     pub fn route(&self, gsi: u32, message: Option<Message>) {
         if let Err(error) = self.try_route(gsi, message) {
-            eprintln!("illico: GSI {gsi} stays silent: {error}");
+            self.complaints.tell(|| format!("GSI {gsi} stays silent: {error}"));
         }
     }
 

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use illico_memory::{GuestAddress, Window};
+use illico_virtio::complaints::Complaints;
 use illico_virtio::transport::mmio::{MmioTransport, PAGE, QUEUE_NOTIFY};
 
 use crate::kicks::Kicks;
@@ -20,6 +21,7 @@ pub fn page(index: usize) -> GuestAddress {
 struct Device {
     transport: MmioTransport,
     kicks: Kicks,
+    complaints: Complaints,
 }
 
 /// All of them.
@@ -34,7 +36,9 @@ impl MmioBus {
         for (index, (_, window)) in devices.iter().enumerate() {
             vm.map_window(page(index), window, false)?;
         }
-        let device = |(transport, _)| Mutex::new(Device { transport, kicks: Kicks::default() });
+        let device = |(transport, _)| {
+            Mutex::new(Device { transport, kicks: Kicks::default(), complaints: Complaints::default() })
+        };
         Ok(Self { vm, devices: devices.into_iter().map(device).collect() })
     }
 
@@ -62,12 +66,12 @@ impl MmioBus {
 
     /// A write to a register.
     pub fn write(&self, index: usize, offset: u64, bytes: &[u8]) {
-        let Device { transport, kicks } = &mut *lock(&self.devices[index]);
+        let Device { transport, kicks, complaints } = &mut *lock(&self.devices[index]);
         transport.write(offset, bytes);
         let notify = GuestAddress(page(index).0 + QUEUE_NOTIFY);
         let places = (0..).map(|queue| (notify, Some(queue)));
         if let Err(error) = kicks.follow(&self.vm, transport.core(), places) {
-            eprintln!("illico: {}: its kicks cannot be heard: {error}", transport.core().name());
+            complaints.tell(|| format!("{}: its kicks cannot be heard: {error}", transport.core().name()));
         }
     }
 

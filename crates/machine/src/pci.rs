@@ -8,6 +8,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use illico_memory::{GuestAddress, MapError, Mapping, Pages, Window};
+use illico_virtio::complaints::Complaints;
 use illico_virtio::transport::pci::{BAR_MEMORY, BAR_SIZE, NOTIFY, NOTIFY_STRIDE, PciTransport};
 
 use crate::kicks::Kicks;
@@ -65,6 +66,13 @@ struct Function {
     memory: Window,
     placed: Option<(GuestAddress, SlotId)>,
     kicks: Kicks,
+    complaints: Complaints,
+}
+
+impl Function {
+    fn complain(&self, why: impl FnOnce() -> String) {
+        self.complaints.tell(|| format!("{}: {}", self.transport.core().name(), why()));
+    }
 }
 
 /// The bus.
@@ -77,8 +85,10 @@ impl PciBus {
     /// Functions in order, each with the memory part of its BAR, which is placed at once: a BAR that
     /// does not decode yet will, and at this address unless the guest moves it.
     pub fn new(vm: Arc<Vm>, functions: Vec<(PciTransport, Window)>) -> Result<Self, KvmError> {
-        let function =
-            |(transport, memory)| Mutex::new(Function { transport, memory, placed: None, kicks: Kicks::default() });
+        let function = |(transport, memory)| {
+            let (kicks, complaints) = (Kicks::default(), Complaints::default());
+            Mutex::new(Function { transport, memory, placed: None, kicks, complaints })
+        };
         let bus = Self { vm, functions: functions.into_iter().map(function).collect() };
         for (index, function) in bus.functions.iter().enumerate() {
             bus.place(&mut lock(function), Some(initial_bar(index)))?;
@@ -100,7 +110,7 @@ impl PciBus {
         function.transport.write_config_space(offset, bytes);
         let bar = function.transport.bar();
         if let Err(error) = self.place(function, bar) {
-            eprintln!("illico: {}: its BAR cannot be moved: {error}", function.transport.core().name());
+            function.complain(|| format!("its BAR cannot be moved: {error}"));
         }
     }
 
@@ -123,7 +133,7 @@ impl PciBus {
         let function = &mut *lock(&self.functions[index]);
         function.transport.write_bar(offset, bytes);
         if let Err(error) = self.listen(function) {
-            eprintln!("illico: {}: its kicks cannot be heard: {error}", function.transport.core().name());
+            function.complain(|| format!("its kicks cannot be heard: {error}"));
         }
     }
 

@@ -8,6 +8,7 @@
 
 pub mod block;
 pub mod chain;
+pub mod complaints;
 pub mod config_space;
 pub mod console;
 pub mod counters;

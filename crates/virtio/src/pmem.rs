@@ -32,6 +32,7 @@ use illico_memory::{Access, GuestAddress, MapError, Mapping, Window};
 use serde::{Deserialize, Serialize};
 
 use crate::chain::Chain;
+use crate::complaints::say;
 use crate::device::{Activation, Device};
 use crate::event_loop::{Fault, Polling, Source, Worker};
 use crate::image_lock::{self, LockError};
@@ -175,7 +176,7 @@ impl Backing {
             Ok(()) => RESP_OK,
             Err(error) => {
                 self.failed.store(true, Ordering::Relaxed);
-                eprintln!("illico: {name}: flushing the file: {error}; from now on every flush of the guest fails");
+                say(&format!("{name}: flushing the file: {error}; from now on every flush of the guest fails"));
                 RESP_EIO
             }
         }

@@ -100,7 +100,7 @@ impl Default for Rtc {
 
 /// Binary-coded decimal, of a number below 100.
 fn bcd(number: u8) -> u8 {
-    number / 10 << 4 | number % 10
+    ((number / 10) << 4) | (number % 10)
 }
 
 /// A moment in UTC.

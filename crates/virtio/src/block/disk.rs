@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use illico_memory::Buffers;
 use vmm_sys_util::fallocate::{FallocateMode, fallocate};
 
+use crate::complaints::say;
 use crate::image_lock;
 
 use super::ioctl;
@@ -212,7 +213,7 @@ impl Disk {
     pub(super) fn report(&self, what: impl FnOnce() -> String, error: &io::Error) {
         let count = self.failures.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
         if count.is_power_of_two() {
-            eprintln!("illico: {}: {}: {error} (failure {count}; the guest saw an I/O error)", self.name, what());
+            say(&format!("{}: {}: {error} (failure {count}; the guest saw an I/O error)", self.name, what()));
         }
     }
 

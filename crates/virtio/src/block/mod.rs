@@ -21,6 +21,7 @@ use illico_memory::Uring;
 use zerocopy::little_endian::{U16, U32, U64};
 use zerocopy::{Immutable, IntoBytes};
 
+use crate::complaints::say;
 use crate::device::{Activation, Device};
 use crate::event_loop::{Fault, Worker};
 use crate::spec::Kind;
@@ -104,7 +105,7 @@ impl Block {
                 Ok(rings) => (EngineKind::IoUring, rings),
                 Err(error) if wanted.is_some() => return Err(DiskError::Uring(error)),
                 Err(error) => {
-                    eprintln!("illico: {}: engine=sync, for this host has no io_uring for us: {error}", disk.name());
+                    say(&format!("{}: engine=sync, for this host has no io_uring for us: {error}", disk.name()));
                     (EngineKind::Sync, Vec::new())
                 }
             },

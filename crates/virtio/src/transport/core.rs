@@ -1,11 +1,12 @@
 //! Status, features, queue registers and reset (VirtIO 1.3 § 2.1, § 2.2, § 3.1), once for both transports.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
 use illico_memory::{GuestAddress, Ram, Window};
 use vmm_sys_util::eventfd::{EFD_NONBLOCK, EventFd};
 
+use crate::complaints::Complaints;
 use crate::config_space::ConfigWriter;
 use crate::counters::QueueCounters;
 use crate::device::{Activation, Device};
@@ -86,8 +87,8 @@ struct Status {
     driver: AtomicU8,
     needs_reset: AtomicBool,
     shown: Window,
-    /// Faults since the machine was made.
-    faults: AtomicU32,
+    /// About faults since the machine was made.
+    complaints: Complaints,
 }
 
 impl Status {
@@ -138,7 +139,7 @@ impl Core {
             driver: AtomicU8::new(0),
             needs_reset: AtomicBool::new(false),
             shown: shown.status.clone(),
-            faults: AtomicU32::new(0),
+            complaints: Complaints::default(),
         };
         let offered = device.features() | feature::VERSION_1 | feature::INDIRECT_DESC | feature::EVENT_IDX;
         Ok(Self {
@@ -398,16 +399,9 @@ impl Core {
     }
 }
 
-/// How many faults of a device are worth a line.
-const FAULTS_TOLD: u32 = 8;
-
+/// A driver can reset and break a device as often as it likes.
 fn fail(status: &Status, lines: &dyn Lines, name: &str, fault: &Fault) {
-    // A driver can reset and break a device as often as it likes: it shall not fill a log with that.
-    match status.faults.fetch_add(1, Ordering::Relaxed) + 1 {
-        count @ ..FAULTS_TOLD => eprintln!("illico: {name}: {fault}; the device waits for a reset ({count})"),
-        FAULTS_TOLD => eprintln!("illico: {name}: {fault}; its next faults will not be told"),
-        _ => {}
-    }
+    status.complaints.tell(|| format!("{name}: {fault}; the device waits for a reset"));
     status.fail(true);
     lines.config();
 }

@@ -1,0 +1,61 @@
+//! Lines on the host about what a guest does: a few, and none that could stop the machine.
+//!
+//! A guest breaks a ring, or moves a BAR onto another one, as often as it likes; it shall not fill a log
+//! with that. And `eprintln!` panics where standard error has gone, such as a pipe whose reader left:
+//! what a guest does shall not end the monitor either.
+
+use std::io::{self, Write};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// How many complaints of one kind are told.
+const TOLD: u32 = 8;
+
+/// Complaints of one kind about one device.
+#[derive(Debug, Default)]
+pub struct Complaints {
+    made: AtomicU32,
+}
+
+impl Complaints {
+    /// Tells one more on standard error, unless there were enough.
+    pub fn tell(&self, line: impl FnOnce() -> String) {
+        if let Some(line) = self.next(line) {
+            say(&line);
+        }
+    }
+
+    /// The line, if it is to be told.
+    fn next(&self, line: impl FnOnce() -> String) -> Option<String> {
+        let more = |made: u32| (made < TOLD).then_some(made + 1);
+        let before = self.made.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).ok()?;
+        let last = if before + 1 == TOLD { " (further messages of this kind are suppressed)" } else { "" };
+        Some(line() + last)
+    }
+}
+
+/// Says a line on standard error, if anybody listens there.
+pub fn say(line: &str) {
+    // One write, so that the lines of two threads do not mix.
+    let _ = io::stderr().write_all(format!("illico: {line}\n").as_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_guest_that_misbehaves_for_ever_causes_eight_lines() {
+        let complaints = Complaints::default();
+        let told: Vec<_> = (0..100_000).filter_map(|n| complaints.next(|| format!("attempt {n}"))).collect();
+        assert_eq!(told.len(), 8);
+        assert_eq!(told[..7], std::array::from_fn::<_, 7, _>(|n| format!("attempt {n}")));
+        assert_eq!(told[7], "attempt 7 (further messages of this kind are suppressed)");
+    }
+
+    #[test]
+    fn what_is_not_told_is_not_even_worded() {
+        let complaints = Complaints::default();
+        (0..TOLD).for_each(|_| drop(complaints.next(String::new)));
+        assert_eq!(complaints.next(|| panic!("worded")), None);
+    }
+}
