@@ -18,6 +18,27 @@ pub enum Verb {
     /// Boot a kernel and join its console to this terminal.
     #[command(after_help = BOOT_HELP)]
     Boot(Box<Boot>),
+    /// Say whether this host can run guests, and what to do where it cannot.
+    #[command(after_help = DOCTOR_HELP)]
+    Doctor(Doctor),
+}
+
+const DOCTOR_HELP: &str = "\
+Examples:
+  illico doctor
+  illico doctor --json | jq -r '.[] | select(.verdict == \"problem\") | .fix'
+
+Status:
+  0    guests can run here (warnings cost speed or a device, not the guest)
+  1    there is a problem: Linux guests do not run here
+  125  illico could not do what was asked";
+
+/// Options of `illico doctor`.
+#[derive(Debug, Args)]
+pub struct Doctor {
+    /// Print an array of {check, verdict, text, fix} instead (docs/doctor.md has the schema).
+    #[arg(long)]
+    pub json: bool,
 }
 
 const BOOT_HELP: &str = "\

@@ -29,6 +29,7 @@ fn main() -> ExitCode {
     };
     let done = match cli.verb {
         Verb::Boot(options) => commands::boot::run(&options),
+        Verb::Doctor(options) => commands::doctor::run(&options),
     };
     match done {
         Ok(status) => status.into(),

@@ -1,4 +1,4 @@
-//! The statuses that illico ends with. They are documented in `illico boot --help` and the README.
+//! The statuses that illico ends with. They are documented in the `--help` of each verb and the README.
 
 use std::process::ExitCode;
 
@@ -9,6 +9,8 @@ use illico_machine::control::End;
 pub enum Status {
     /// The guest powered off or reset, or the user left.
     Ended,
+    /// Guests do not run on this host, says `illico doctor`.
+    CannotRun,
     /// The guest's kernel panicked.
     Panicked,
     /// A vCPU triple-faulted.
@@ -28,6 +30,7 @@ impl Status {
     pub fn code(self) -> u8 {
         match self {
             Self::Ended => 0,
+            Self::CannotRun => 1,
             Self::Panicked => 101,
             Self::TripleFault => 102,
             Self::KvmError => 103,

@@ -1,6 +1,7 @@
 //! One file a verb.
 
 pub mod boot;
+pub mod doctor;
 
 use std::error::Error;
 

@@ -1,5 +1,7 @@
 //! What people read.
 
+pub mod colour;
+pub mod doctor;
 pub mod exits;
 
 use std::error::Error;

@@ -120,6 +120,11 @@ impl Kvm {
         self.fd.check_extension_int(capability)
     }
 
+    /// Whether KVM tells what it did (`KVM_GET_STATS_FD`, Linux 5.14).
+    pub fn has_stats(&self) -> bool {
+        self.fd.check_extension_raw(kvm_bindings::KVM_CAP_BINARY_STATS_FD.into()) > 0
+    }
+
     /// Makes a machine without memory and without vCPUs.
     pub fn create_vm(&self, options: &VmOptions) -> Result<Vm, KvmError> {
         Vm::create(&self.fd, options)

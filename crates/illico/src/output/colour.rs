@@ -1,0 +1,26 @@
+//! Colour, where somebody sees it: on a terminal, unless `NO_COLOR` says otherwise (no-color.org).
+
+use std::ffi::OsString;
+use std::io::{IsTerminal, stdout};
+
+/// Whether standard output is to be coloured.
+pub fn on_stdout() -> bool {
+    wanted(stdout().is_terminal(), std::env::var_os("NO_COLOR"))
+}
+
+fn wanted(terminal: bool, no_color: Option<OsString>) -> bool {
+    terminal && no_color.is_none_or(|value| value.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_terminal_is_coloured_and_only_if_its_owner_likes_it() {
+        assert!(wanted(true, None));
+        assert!(wanted(true, Some("".into())));
+        assert!(!wanted(true, Some("1".into())));
+        assert!(!wanted(false, None));
+    }
+}
