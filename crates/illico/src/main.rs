@@ -19,6 +19,7 @@ use crate::cli::{Cli, Verb};
 use crate::status::Status;
 
 fn main() -> ExitCode {
+    illico_memory::share_one_arena();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {

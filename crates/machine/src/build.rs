@@ -4,9 +4,10 @@
 
 use std::fs::File;
 use std::io;
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex};
 
-use illico_memory::{GuestAddress, Layout, MapError, Mapping, Pages, Ram, Window};
+use illico_memory::{GuestAddress, Layout, MapError, Mapping, Pages, Ram};
 use illico_virtio::block::PollCounters;
 use illico_virtio::device::Device;
 use illico_virtio::event_loop::{EventLoop, LoopHandle};
@@ -23,12 +24,14 @@ use crate::config::{Announce, Config, Console, Transport};
 use crate::control::{Control, Ending};
 use crate::devices::{self, DeviceError, Opened};
 use crate::exits::VcpuExits;
+use crate::first_look::FirstLook;
 use crate::irq::{DeviceVectors, Irqs};
-use crate::kvm::{CpuModel, Kvm, KvmError, Vm, VmOptions};
+use crate::kvm::{CpuModel, Kvm, KvmError, Supported, Vcpu, Vm, VmOptions};
 use crate::legacy::ioapic::{self, Ioapic};
 use crate::legacy::rtc::Rtc;
 use crate::legacy::serial::Serial;
-use crate::machine::{DeviceLoop, Machine, Seen};
+use crate::loop_thread::{self, LoopThread};
+use crate::machine::{Machine, Seen};
 use crate::mmio::{self, MmioBus};
 use crate::pci::{self, Ecam, PciBus};
 use crate::vcpu_thread::VcpuThread;
@@ -107,8 +110,28 @@ impl Gsis {
     }
 }
 
+/// KVM, opened, and the devices' thread, which asks it meanwhile for what takes longest.
+#[derive(Debug)]
+pub struct Start {
+    kvm: Kvm,
+    main_thread: LoopThread,
+    supported: Receiver<Result<Supported, KvmError>>,
+}
+
+impl Start {
+    /// To be made as early as possible: nothing needs the answer before the vCPUs.
+    pub fn with(kvm: Kvm) -> Result<Self, BuildError> {
+        let (answer, supported) = sync_channel(1);
+        let asked = kvm.clone();
+        let ask = move || drop(answer.send(Supported::ask(&asked)));
+        let main_thread = LoopThread::start(ask).map_err(host("start the thread of the devices"))?;
+        Ok(Self { kvm, main_thread, supported })
+    }
+}
+
 /// Makes the machine. Nothing of the guest runs yet.
-pub fn build(config: &Config, kvm: &Kvm, parts: Parts) -> Result<Machine, BuildError> {
+pub fn build(config: &Config, start: Start, parts: Parts) -> Result<Machine, BuildError> {
+    let Start { kvm, main_thread, supported } = start;
     let layout = Layout::around_hole(config.memory.0);
     let opened = devices::open(config, &layout, parts.console).map_err(BuildError::Device)?;
     let gsis = Gsis::of(config, parts.uart.is_some(), opened.len());
@@ -132,7 +155,7 @@ pub fn build(config: &Config, kvm: &Kvm, parts: Parts) -> Result<Machine, BuildE
     let Assembly { loops, seen, .. } = assembly;
 
     let page = Mapping::anonymous(ioapic::SIZE, Pages::Small)?;
-    vm.map_window(ioapic::BASE, &page, false)?;
+    let page = FirstLook::new(Arc::clone(&vm), ioapic::BASE, page);
     let ioapic = Ioapic::new(page, Arc::clone(&irqs), gsis.pins);
     let serial = match (parts.uart, gsis.uart) {
         (Some(out), Some(gsi)) => {
@@ -145,19 +168,21 @@ pub fn build(config: &Config, kvm: &Kvm, parts: Parts) -> Result<Machine, BuildE
     let bus = Arc::new(Bus { pci, mmio, ioapic: Some(Mutex::new(ioapic)), serial, rtc });
 
     let entry = load(config, &ram, &parts.files, &gsis, &bus)?;
-    let ending = Ending::new(main_loop.handle());
-    let model = CpuModel::new(kvm, config.cpus)?;
-    let mut vcpus = Vec::with_capacity(config.cpus.into());
-    for index in 0..config.cpus {
-        let vcpu = vm.create_vcpu(index, &model)?;
-        if index == 0 {
-            vcpu.enter_at(&entry)?;
-        }
-        let exits = Arc::new(VcpuExits::new(names));
-        vcpus.push(VcpuThread { index, vcpu, bus: Arc::clone(&bus), ram: ram.clone(), exits, ending: ending.clone() });
+    let answered = supported.recv().map_err(|_| io::Error::other("the thread that asked has ended"));
+    let model = CpuModel::new(&answered.map_err(host("ask KVM for its CPUID"))??, config.cpus);
+    let created: Result<Vec<_>, _> = (0..config.cpus).map(|index| vm.create_vcpu(index, &model)).collect();
+    let created = created?;
+    if let Some(first) = created.first() {
+        first.enter_at(&entry)?;
     }
+    let ending = Ending::new(created.iter().map(Vcpu::kick_handle).collect());
+    let thread = |(index, vcpu)| {
+        let (bus, exits) = (Arc::clone(&bus), Arc::new(VcpuExits::new(names)));
+        VcpuThread { index, vcpu, bus, ram: ram.clone(), exits, ending: ending.clone() }
+    };
+    let vcpus = (0..).zip(created).map(thread).collect();
     let control = Control { ending, irqs, power_button: gsis.power_button };
-    Ok(Machine { vcpus, bus, main_loop, loops, control, seen })
+    Ok(Machine { vcpus, bus, main_loop, main_thread, loops, control, seen })
 }
 
 /// Puts the kernel and all that it is handed into RAM.
@@ -219,13 +244,13 @@ struct Assembly<'a> {
     ram: &'a Ram,
     irqs: &'a Arc<Irqs>,
     main: LoopHandle,
-    loops: Vec<DeviceLoop>,
+    loops: Vec<LoopHandle>,
     seen: Vec<Seen>,
 }
 
 impl Assembly<'_> {
     /// Puts devices on the PCI bus; their vectors are the GSIs from `first_gsi` on.
-    fn pci(&mut self, opened: Vec<Opened>, first_gsi: u32) -> Result<Option<(PciBus, Window)>, BuildError> {
+    fn pci(&mut self, opened: Vec<Opened>, first_gsi: u32) -> Result<Option<PciBus>, BuildError> {
         if opened.is_empty() {
             return Ok(None);
         }
@@ -247,8 +272,7 @@ impl Assembly<'_> {
             self.see(transport.core(), polls);
             functions.push((transport, memory));
         }
-        self.vm.map_window(pci::ECAM, ecam.window(), false)?;
-        Ok(Some((PciBus::new(Arc::clone(self.vm), functions)?, ecam.window().clone())))
+        Ok(Some(PciBus::new(Arc::clone(self.vm), ecam, functions)))
     }
 
     /// Gives each device a register page and a pin.
@@ -267,7 +291,7 @@ impl Assembly<'_> {
             self.see(transport.core(), polls);
             devices.push((transport, page));
         }
-        Ok(Some(MmioBus::new(Arc::clone(self.vm), devices)?))
+        Ok(Some(MmioBus::new(Arc::clone(self.vm), devices)))
     }
 
     /// Maps a device's memory and finds the loops that its workers run on.
@@ -281,10 +305,9 @@ impl Assembly<'_> {
         let mut handles = Vec::with_capacity(opened.threads);
         for index in 0..opened.threads {
             let name = format!("{}-{index}", opened.device.name());
-            let device_loop = DeviceLoop::start(name).map_err(host("start a device's thread"))?;
-            handles.push(device_loop.handle());
-            self.loops.push(device_loop);
+            handles.push(loop_thread::start(name).map_err(host("start a device's thread"))?);
         }
+        self.loops.extend_from_slice(&handles);
         Ok(handles)
     }
 

@@ -5,7 +5,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use illico_memory::{GuestAddress, Window};
+use illico_memory::GuestAddress;
 
 use crate::exits::Party;
 use crate::legacy::acpi_ports::{self, Wish};
@@ -18,8 +18,8 @@ use crate::pci::{self, PciBus};
 /// Everything that answers exits.
 #[derive(Debug)]
 pub struct Bus {
-    /// Devices over virtio-pci, and the memory of configuration space.
-    pub pci: Option<(PciBus, Window)>,
+    /// Devices over virtio-pci.
+    pub pci: Option<PciBus>,
     /// Devices over virtio-mmio.
     pub mmio: Option<MmioBus>,
     /// The IOAPIC, if the machine has line interrupts.
@@ -45,7 +45,7 @@ impl Bus {
     /// A read from memory that is none: all ones where nobody answers.
     pub fn read(&self, at: GuestAddress, out: &mut [u8]) -> Party {
         out.fill(0xff);
-        if let Some((bus, _)) = &self.pci
+        if let Some(bus) = &self.pci
             && let Some((index, offset)) = bus.find(at)
         {
             bus.read_bar(index, offset, out);
@@ -62,10 +62,8 @@ impl Bus {
             }
             return Party::Ioapic;
         }
-        if let (Some((_, ecam)), Some(offset)) = (&self.pci, inside(at, pci::ECAM, pci::ECAM_SIZE)) {
-            if let Some(part) = ecam.part(offset as usize, out.len()) {
-                part.copy_to(0, out);
-            }
+        if let (Some(bus), Some(offset)) = (&self.pci, inside(at, pci::ECAM, pci::ECAM_SIZE)) {
+            bus.read_config(offset, out);
             return Party::PciConfig;
         }
         Party::Nobody
@@ -73,7 +71,7 @@ impl Bus {
 
     /// A write to memory that is none.
     pub fn write(&self, at: GuestAddress, bytes: &[u8]) -> Party {
-        if let Some((bus, _)) = &self.pci {
+        if let Some(bus) = &self.pci {
             if let Some(offset) = inside(at, pci::ECAM, pci::ECAM_SIZE) {
                 bus.write_config(offset, bytes);
                 return Party::PciConfig;
@@ -135,7 +133,7 @@ impl Bus {
 
     /// Takes every device off its queues: when this returns nobody touches guest memory any more.
     pub fn reset(&self) {
-        if let Some((bus, _)) = &self.pci {
+        if let Some(bus) = &self.pci {
             bus.reset();
         }
         if let Some(bus) = &self.mmio {

@@ -2,10 +2,8 @@
 
 use std::sync::{Arc, OnceLock};
 
-use illico_virtio::event_loop::LoopHandle;
-
 use crate::irq::Irqs;
-use crate::kvm::InternalError;
+use crate::kvm::{InternalError, Kick};
 
 /// Why a machine ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,19 +49,19 @@ pub enum End {
 #[derive(Clone)]
 pub struct Ending {
     end: Arc<OnceLock<End>>,
-    main_loop: LoopHandle,
+    kicks: Arc<[Kick]>,
 }
 
 impl Ending {
-    /// A machine that goes on, whose main loop stops when it ends.
-    pub fn new(main_loop: LoopHandle) -> Self {
-        Self { end: Arc::default(), main_loop }
+    /// A machine that goes on, whose vCPUs are kicked when it ends.
+    pub fn new(kicks: Arc<[Kick]>) -> Self {
+        Self { end: Arc::default(), kicks }
     }
 
     /// Ends the machine. The first reason is the one that counts.
     pub fn reach(&self, end: End) {
         if self.end.set(end).is_ok() {
-            self.main_loop.stop();
+            self.kicks.iter().for_each(Kick::kick);
         }
     }
 

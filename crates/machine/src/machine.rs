@@ -2,7 +2,6 @@
 
 use std::io;
 use std::sync::Arc;
-use std::thread::JoinHandle;
 
 use illico_virtio::block::PollCounters;
 use illico_virtio::event_loop::{EventLoop, LoopHandle};
@@ -11,6 +10,8 @@ use illico_virtio::transport::core::QueuePort;
 use crate::bus::Bus;
 use crate::control::{Control, End};
 use crate::exits::VcpuExits;
+use crate::kvm::Vcpu;
+use crate::loop_thread::LoopThread;
 use crate::report::{DeviceReport, PollReport, QueueReport, Report, VcpuFigures};
 use crate::vcpu_thread::VcpuThread;
 
@@ -20,7 +21,8 @@ pub struct Machine {
     pub(crate) vcpus: Vec<VcpuThread>,
     pub(crate) bus: Arc<Bus>,
     pub(crate) main_loop: EventLoop,
-    pub(crate) loops: Vec<DeviceLoop>,
+    pub(crate) main_thread: LoopThread,
+    pub(crate) loops: Vec<LoopHandle>,
     pub(crate) control: Control,
     pub(crate) seen: Vec<Seen>,
 }
@@ -63,35 +65,27 @@ impl Seen {
     }
 }
 
-/// A thread with a loop for the workers of one device.
-#[derive(Debug)]
-pub struct DeviceLoop {
-    handle: LoopHandle,
-    thread: JoinHandle<io::Result<()>>,
-}
-
-impl DeviceLoop {
-    /// Starts the thread.
-    pub fn start(name: String) -> io::Result<Self> {
-        let event_loop = EventLoop::new()?;
-        let handle = event_loop.handle();
-        let thread = std::thread::Builder::new().name(name).spawn(move || event_loop.run())?;
-        Ok(Self { handle, thread })
-    }
-
-    /// A way to reach the loop.
-    pub fn handle(&self) -> LoopHandle {
-        self.handle.clone()
-    }
-}
-
-/// How a machine ended and what it did.
+/// How a machine ended, with all that was counted.
 #[derive(Debug)]
 pub struct Outcome {
     /// Why.
     pub end: End,
-    /// Where its exits went.
-    pub report: Report,
+    vcpus: Vec<(u8, Arc<VcpuExits>, Vcpu)>,
+    seen: Vec<Seen>,
+}
+
+impl Outcome {
+    /// Where its exits went. To be asked once: kicks are counted in eventfds, and reading empties them.
+    pub fn report(&self) -> Report {
+        let figures = |(index, exits, vcpu): &(u8, Arc<VcpuExits>, Vcpu)| VcpuFigures {
+            index: *index,
+            exits: Arc::clone(exits),
+            // A kernel that does not tell is no reason to keep the rest back.
+            stats: vcpu.stats().ok().flatten(),
+        };
+        let vcpus: Vec<_> = self.vcpus.iter().map(figures).collect();
+        Report::new(&vcpus, self.seen.iter().map(Seen::report).collect())
+    }
 }
 
 impl Machine {
@@ -100,7 +94,7 @@ impl Machine {
         self.control.clone()
     }
 
-    /// The loop of the thread that will call `run`, for whatever else that thread shall watch.
+    /// The loop that devices share, for whatever else shall be watched while the machine runs.
     pub fn main_loop(&mut self) -> &mut EventLoop {
         &mut self.main_loop
     }
@@ -111,39 +105,32 @@ impl Machine {
         move |bytes| bus.type_into_uart(bytes)
     }
 
-    /// Runs the machine on this thread and its vCPUs on theirs, until it ends.
+    /// Runs the first vCPU on this thread, and the rest of the machine on its own, until it ends.
     pub fn run(self) -> io::Result<Outcome> {
-        let Self { vcpus, bus, main_loop, loops, control, seen } = self;
+        let Self { vcpus, bus, main_loop, main_thread, loops, control, seen } = self;
+        let failed = control.clone();
+        let main_thread = main_thread.serve(main_loop, move || failed.stop());
+        let mut vcpus = vcpus.into_iter();
+        let first = vcpus.next().ok_or_else(|| io::Error::other("a machine without a vCPU"))?;
         let mut threads = Vec::with_capacity(vcpus.len());
         for vcpu in vcpus {
-            let (index, exits, kick) = (vcpu.index, Arc::clone(&vcpu.exits), vcpu.vcpu.kick_handle());
-            let thread = std::thread::Builder::new().name(format!("vcpu{index}")).spawn(move || vcpu.run())?;
-            threads.push((index, exits, kick, thread));
+            let (index, exits) = (vcpu.index, Arc::clone(&vcpu.exits));
+            let thread = std::thread::Builder::new().name(format!("vcpu{index}")).spawn(move || vcpu.run());
+            // Without one of its vCPUs a machine must not run, and those that do wait for its end.
+            let thread = thread.inspect_err(|_| control.stop())?;
+            threads.push((index, exits, thread));
         }
-        let served = main_loop.run();
-        // Without its main loop a machine cannot go on, whatever the reason.
-        control.stop();
-        for (_, _, kick, _) in &threads {
-            kick.kick();
-        }
-        let mut figures: Vec<(u8, Arc<VcpuExits>, _)> = Vec::with_capacity(threads.len());
-        for (index, exits, _, thread) in threads {
+        let mut vcpus = vec![(first.index, Arc::clone(&first.exits), first.run())];
+        for (index, exits, thread) in threads {
             let vcpu = thread.join().map_err(|_| io::Error::other(format!("the thread of vCPU {index} panicked")))?;
-            figures.push((index, exits, vcpu.stats().ok().flatten()));
+            vcpus.push((index, exits, vcpu));
         }
-        // Devices on threads of their own finish what is in flight before their threads end.
+        // Devices finish what is in flight before the threads of their loops end. Nobody waits for those:
+        // nothing of the guest is left on them.
         bus.reset();
-        for device_loop in loops {
-            device_loop.handle.stop();
-            device_loop.thread.join().map_err(|_| io::Error::other("a device's thread panicked"))??;
-        }
-        served?;
-        let vcpus: Vec<_> = figures
-            .iter_mut()
-            .map(|(index, exits, stats)| VcpuFigures { index: *index, exits, stats: stats.take() })
-            .collect();
-        let devices = seen.iter().map(Seen::report).collect();
+        main_thread.stop();
+        loops.iter().for_each(LoopHandle::stop);
         let end = control.ending.get().cloned().unwrap_or(End::Stopped);
-        Ok(Outcome { end, report: Report::new(&vcpus, devices) })
+        Ok(Outcome { end, vcpus, seen })
     }
 }

@@ -6,8 +6,9 @@ use illico_memory::{GuestAddress, Window};
 use illico_virtio::complaints::Complaints;
 use illico_virtio::transport::mmio::{MmioTransport, PAGE, QUEUE_NOTIFY};
 
+use crate::first_look::FirstLook;
 use crate::kicks::Kicks;
-use crate::kvm::{KvmError, Vm};
+use crate::kvm::Vm;
 
 /// Where the first page is.
 pub const START: GuestAddress = GuestAddress(0xd000_0000);
@@ -20,6 +21,7 @@ pub fn page(index: usize) -> GuestAddress {
 /// One device, and where KVM listens for its kicks.
 struct Device {
     transport: MmioTransport,
+    page: FirstLook,
     kicks: Kicks,
     complaints: Complaints,
 }
@@ -31,15 +33,14 @@ pub struct MmioBus {
 }
 
 impl MmioBus {
-    /// Devices in order, each with its page, which the guest sees from now on.
-    pub fn new(vm: Arc<Vm>, devices: Vec<(MmioTransport, Window)>) -> Result<Self, KvmError> {
-        for (index, (_, window)) in devices.iter().enumerate() {
-            vm.map_window(page(index), window, false)?;
-        }
-        let device = |(transport, _)| {
-            Mutex::new(Device { transport, kicks: Kicks::default(), complaints: Complaints::default() })
+    /// Devices in order, each with its page, which the guest sees from its first look on.
+    pub fn new(vm: Arc<Vm>, devices: Vec<(MmioTransport, Window)>) -> Self {
+        let device = |(index, (transport, window))| {
+            let page = FirstLook::new(Arc::clone(&vm), page(index), window);
+            Mutex::new(Device { transport, page, kicks: Kicks::default(), complaints: Complaints::default() })
         };
-        Ok(Self { vm, devices: devices.into_iter().map(device).collect() })
+        let devices = devices.into_iter().enumerate().map(device).collect();
+        Self { vm, devices }
     }
 
     /// How many there are.
@@ -59,14 +60,17 @@ impl MmioBus {
         (index < self.devices.len()).then_some((index, offset % PAGE as u64))
     }
 
-    /// A read, for a host that exits for it all the same.
+    /// A read: the first, or on a host that exits for all.
     pub fn read(&self, index: usize, offset: u64, out: &mut [u8]) {
-        lock(&self.devices[index]).transport.read(offset, out);
+        let device = lock(&self.devices[index]);
+        device.page.seen();
+        device.transport.read(offset, out);
     }
 
     /// A write to a register.
     pub fn write(&self, index: usize, offset: u64, bytes: &[u8]) {
-        let Device { transport, kicks, complaints } = &mut *lock(&self.devices[index]);
+        let Device { transport, page: shown, kicks, complaints } = &mut *lock(&self.devices[index]);
+        shown.seen();
         transport.write(offset, bytes);
         let notify = GuestAddress(page(index).0 + QUEUE_NOTIFY);
         let places = (0..).map(|queue| (notify, Some(queue)));

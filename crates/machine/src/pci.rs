@@ -5,10 +5,10 @@
 //! a guest enumerates the bus without an exit. BARs are assigned before the guest is entered; a guest
 //! that moves one exits for it, and the slot and the eventfds behind it move along.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
 
 use illico_memory::{GuestAddress, MapError, Mapping, Pages, Window};
-use illico_virtio::complaints::Complaints;
+use illico_virtio::complaints::{Complaints, say};
 use illico_virtio::transport::pci::{BAR_MEMORY, BAR_SIZE, NOTIFY, NOTIFY_STRIDE, PciTransport};
 
 use crate::kicks::Kicks;
@@ -34,19 +34,18 @@ const DEVICE_STRIDE: u64 = 8 * PAGE;
 pub struct Ecam(Window);
 
 impl Ecam {
-    /// An empty bus: every device reads as all ones, which says that nobody is there.
+    /// A bus without functions.
     pub fn new() -> Result<Self, MapError> {
-        let window = Mapping::anonymous(ECAM_SIZE as usize, Pages::Small)?;
-        // Only function 0 of each device is ever looked at: a second one needs a bit in the first.
-        for device in 0..32 {
-            window.fill((device * DEVICE_STRIDE) as usize, PAGE as usize, 0xff);
-        }
-        Ok(Self(window))
+        Ok(Self(Mapping::anonymous(ECAM_SIZE as usize, Pages::Small)?))
     }
 
-    /// The memory that the guest sees.
-    pub fn window(&self) -> &Window {
-        &self.0
+    /// Makes every device read as all ones, which says that nobody is there, but for the first
+    /// `functions` after the host bridge's place.
+    fn leave_out_all_but(&self, functions: usize) {
+        // Only function 0 of each device is ever looked at: a second one needs a bit in the first.
+        for device in (0..32).filter(|device| !(1..=functions).contains(device)) {
+            self.0.fill(device * DEVICE_STRIDE as usize, PAGE as usize, 0xff);
+        }
     }
 
     /// The configuration space of function number `index`.
@@ -78,26 +77,50 @@ impl Function {
 /// The bus.
 pub struct PciBus {
     vm: Arc<Vm>,
+    ecam: Ecam,
+    /// Set by the guest's first look at configuration space.
+    seen: Once,
     functions: Vec<Mutex<Function>>,
 }
 
 impl PciBus {
-    /// Functions in order, each with the memory part of its BAR, which is placed at once: a BAR that
-    /// does not decode yet will, and at this address unless the guest moves it.
-    pub fn new(vm: Arc<Vm>, functions: Vec<(PciTransport, Window)>) -> Result<Self, KvmError> {
+    /// Functions in order, each with the memory part of its BAR.
+    pub fn new(vm: Arc<Vm>, ecam: Ecam, functions: Vec<(PciTransport, Window)>) -> Self {
         let function = |(transport, memory)| {
             let (kicks, complaints) = (Kicks::default(), Complaints::default());
             Mutex::new(Function { transport, memory, placed: None, kicks, complaints })
         };
-        let bus = Self { vm, functions: functions.into_iter().map(function).collect() };
-        for (index, function) in bus.functions.iter().enumerate() {
-            bus.place(&mut lock(function), Some(initial_bar(index)))?;
+        Self { vm, ecam, seen: Once::new(), functions: functions.into_iter().map(function).collect() }
+    }
+
+    /// The guest has looked at configuration space: from now on it and the BARs are memory (see
+    /// `first_look`). A BAR that does not decode yet will, and where it is now unless the guest moves it.
+    fn seen(&self) {
+        self.seen.call_once(|| {
+            self.ecam.leave_out_all_but(self.functions.len());
+            let shown = self.vm.map_window(ECAM, &self.ecam.0, false).map(drop);
+            let placed = self
+                .functions
+                .iter()
+                .enumerate()
+                .try_for_each(|(index, function)| self.place(&mut lock(function), Some(initial_bar(index))));
+            if let Err(error) = shown.and(placed) {
+                say(&format!("the PCI bus cannot be shown to the guest: {error}"));
+            }
+        });
+    }
+
+    /// A read of configuration space, at an offset of ECAM: the first, or on a host that exits for all.
+    pub fn read_config(&self, offset: u64, out: &mut [u8]) {
+        self.seen();
+        if let Some(part) = self.ecam.0.part(offset as usize, out.len()) {
+            part.copy_to(0, out);
         }
-        Ok(bus)
     }
 
     /// A write to configuration space, at an offset of ECAM.
     pub fn write_config(&self, offset: u64, bytes: &[u8]) {
+        self.seen();
         let Some(function) = (offset / DEVICE_STRIDE).checked_sub(1).and_then(|n| self.functions.get(n as usize))
         else {
             return;

@@ -5,6 +5,8 @@
 //! What KVM does not tell apart (CPUID, MSR, control registers, ...) is one line with that name.
 //! The schema is documented in docs/exits.md.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 
 use crate::exits::{Access, Party, VcpuExits};
@@ -105,18 +107,18 @@ pub struct PollReport {
 
 /// What is known of one vCPU at the end.
 #[derive(Debug)]
-pub struct VcpuFigures<'a> {
+pub struct VcpuFigures {
     /// Its number.
     pub index: u8,
     /// What came up.
-    pub exits: &'a VcpuExits,
+    pub exits: Arc<VcpuExits>,
     /// What KVM counted, where it does.
     pub stats: Option<Stats>,
 }
 
 impl Report {
     /// Merges the figures.
-    pub fn new(vcpus: &[VcpuFigures<'_>], devices: Vec<DeviceReport>) -> Self {
+    pub fn new(vcpus: &[VcpuFigures], devices: Vec<DeviceReport>) -> Self {
         let parties = Party::FIXED.into_iter().chain((0..devices.len()).map(|index| Party::Device(index as u16)));
         let mut monitor = Vec::new();
         for party in parties {
@@ -144,7 +146,7 @@ impl Report {
     }
 }
 
-fn vcpu_report(figures: &VcpuFigures<'_>, kicks: Option<u64>) -> VcpuReport {
+fn vcpu_report(figures: &VcpuFigures, kicks: Option<u64>) -> VcpuReport {
     let port = figures.exits.sum(&[Access::PortRead, Access::PortWrite]);
     let mmio = figures.exits.sum(&[Access::MmioRead, Access::MmioWrite]);
     let eoi = figures.exits.eoi.get();

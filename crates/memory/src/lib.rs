@@ -11,6 +11,7 @@
 
 mod address;
 mod buffers;
+mod heap;
 mod layout;
 mod mapping;
 mod ram;
@@ -19,6 +20,7 @@ mod window;
 
 pub use address::GuestAddress;
 pub use buffers::{Buffers, Short};
+pub use heap::share_one_arena;
 pub use layout::{HOLE_END, HOLE_START, Layout};
 pub use mapping::{Access, MapError, Mapping, Pages};
 pub use ram::{OutOfRam, Ram, Region};

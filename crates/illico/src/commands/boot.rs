@@ -7,10 +7,11 @@ mod signals;
 use std::fs::File;
 use std::path::Path;
 
-use illico_machine::build::{Files, Parts, build};
+use illico_machine::build::{Files, Parts, Start, build};
 use illico_machine::control::End;
 use illico_machine::kvm::Kvm;
-use illico_machine::machine::Outcome;
+
+use illico_virtio::complaints::say;
 
 use crate::cli::Boot;
 use crate::commands::Failure;
@@ -19,6 +20,8 @@ use crate::status::Status;
 
 /// Boots the machine that the options describe and waits for its end.
 pub fn run(options: &Boot) -> Result<Status, Failure> {
+    // Before the options are looked at, since it takes time elsewhere; told after what is wrong with them.
+    let start = Kvm::open().map_err(Failure::from).and_then(|kvm| Ok(Start::with(kvm)?));
     let config = configure::from(options)?;
     config.check()?;
     // Made before the guest runs: a report that cannot be written is said before, not after.
@@ -27,23 +30,25 @@ pub fn run(options: &Boot) -> Result<Status, Failure> {
         kernel: open_kernel(&config.kernel)?,
         initrd: config.initrd.as_deref().map(|path| open("--initrd", path)).transpose()?,
     };
-    let kvm = Kvm::open()?;
     let console::Opened { device, uart, joint } = console::open(config.console)?;
-    let mut machine = build(&config, &kvm, Parts { files, console: device, uart })?;
+    let mut machine = build(&config, start?, Parts { files, console: device, uart })?;
     signals::attach(&mut machine)?;
     let raw = joint.attach(&mut machine)?;
     let outcome = machine.run();
     // Before anything is said.
     drop(raw);
-    let Outcome { end, report } = outcome?;
-    tell(&end);
-    if options.exits {
-        eprint!("{}", output::exits::table(&report));
+    let outcome = outcome?;
+    tell(&outcome.end);
+    if options.exits || json.is_some() {
+        let report = outcome.report();
+        if options.exits {
+            eprint!("{}", output::exits::table(&report));
+        }
+        if let Some(mut file) = json {
+            serde_json::to_writer_pretty(&mut file, &report)?;
+        }
     }
-    if let Some(mut file) = json {
-        serde_json::to_writer_pretty(&mut file, &report)?;
-    }
-    Ok(Status::of(&end))
+    Ok(Status::of(&outcome.end))
 }
 
 fn open(option: &str, path: &Path) -> Result<File, Failure> {
@@ -68,18 +73,16 @@ fn create(path: &Path) -> Result<File, Failure> {
 fn tell(end: &End) {
     match end {
         End::PowerOff | End::Reset | End::Left => {}
-        End::Panicked => eprintln!("illico: the guest's kernel panicked"),
+        End::Panicked => say("the guest's kernel panicked"),
         End::TripleFault { vcpu, registers } => {
-            eprintln!("illico: vCPU {vcpu} triple-faulted: the guest had no handler for a fault\n{registers}");
+            say(&format!("vCPU {vcpu} triple-faulted: the guest had no handler for a fault\n{registers}"));
         }
-        End::InternalError { vcpu, error, registers } => {
-            eprintln!(
-                "illico: KVM cannot go on with vCPU {vcpu} ({error}); `illico doctor` tells what this host can run\n{registers}"
-            );
-        }
+        End::InternalError { vcpu, error, registers } => say(&format!(
+            "KVM cannot go on with vCPU {vcpu} ({error}); `illico doctor` tells what this host can run\n{registers}"
+        )),
         End::VcpuFailed { vcpu, why, registers } => {
-            eprintln!("illico: vCPU {vcpu} could not be run: {why}\n{registers}");
+            say(&format!("vCPU {vcpu} could not be run: {why}\n{registers}"));
         }
-        End::Stopped => eprintln!("illico: stopped"),
+        End::Stopped => say("stopped"),
     }
 }

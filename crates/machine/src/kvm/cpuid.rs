@@ -121,6 +121,21 @@ const KVM_TIMING: u32 = 0x4000_0010;
 /// One nanosecond: KVM's APIC_BUS_CYCLE_NS.
 const APIC_BUS_KHZ: u32 = 1_000_000;
 
+/// What KVM supports of the host's CPUID.
+///
+/// To be asked early, on a thread that has nothing else to do: KVM executes CPUID for each leaf, which takes
+/// half a millisecond where the host is a guest itself.
+#[derive(Debug)]
+pub struct Supported(CpuId);
+
+impl Supported {
+    /// Asks.
+    pub fn ask(kvm: &Kvm) -> Result<Self, KvmError> {
+        let supported = kvm.fd.get_supported_cpuid(KVM_MAX_CPUID_ENTRIES);
+        supported.map(Self).map_err(KvmError::refused("ask KVM which CPUID it supports"))
+    }
+}
+
 /// The processor of a machine: the CPUID of its vCPUs, but for what differs among them.
 #[derive(Debug, Clone)]
 pub struct CpuModel {
@@ -130,10 +145,8 @@ pub struct CpuModel {
 
 impl CpuModel {
     /// The host's processor as a guest of `cpus` vCPUs should see it.
-    pub fn new(kvm: &Kvm, cpus: u8) -> Result<Self, KvmError> {
-        let supported = kvm.fd.get_supported_cpuid(KVM_MAX_CPUID_ENTRIES);
-        let supported = supported.map_err(KvmError::refused("ask KVM which CPUID it supports"))?;
-        Ok(Self::shape(supported.as_slice(), cpus))
+    pub fn new(supported: &Supported, cpus: u8) -> Self {
+        Self::shape(supported.0.as_slice(), cpus)
     }
 
     /// Whose processor it is.

@@ -33,7 +33,7 @@ fn guest(code: &[&[u8]]) -> Guest {
     let ram = Ram::new(&Layout::flat(0x1_0000), Pages::Small).unwrap();
     ram.write(GuestAddress(CODE.into()), &code.concat()).unwrap();
     vm.map_ram(&ram).unwrap();
-    let vcpu = vm.create_vcpu(0, &CpuModel::new(&kvm, 1).unwrap()).unwrap();
+    let vcpu = vm.create_vcpu(0, &CpuModel::new(&Supported::ask(&kvm).unwrap(), 1)).unwrap();
     vcpu.enter_at(&boot::Entry::Pvh { entry: CODE, start_info: GuestAddress(0x5157) }).unwrap();
     Guest { ram, vm, vcpu }
 }
@@ -376,7 +376,7 @@ fn another_vcpu_waits_for_init_and_sipi_and_starts_in_real_mode_with_its_x2apic_
         OUT_DX_EAX.into(),
     ];
     guest.ram.write(GuestAddress(START.into()), &real_mode.concat()).unwrap();
-    let mut other = guest.vm.create_vcpu(1, &CpuModel::new(&kvm(), 2).unwrap()).unwrap();
+    let mut other = guest.vm.create_vcpu(1, &CpuModel::new(&Supported::ask(&kvm()).unwrap(), 2)).unwrap();
     let kick = other.kick_handle();
     thread::scope(|scope| {
         // A vCPU that waits can be kicked as well.

@@ -17,8 +17,9 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{FromRawFd, IntoRawFd};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-pub use cpuid::{CpuModel, Vendor};
+pub use cpuid::{CpuModel, Supported, Vendor};
 pub use kick::Kick;
 pub use kvm_ioctls::Cap;
 pub use registers::Registers;
@@ -80,10 +81,10 @@ impl KvmError {
     }
 }
 
-/// An open /dev/kvm of the right version.
-#[derive(Debug)]
+/// An open /dev/kvm of the right version. Clones are the same one.
+#[derive(Debug, Clone)]
 pub struct Kvm {
-    fd: kvm_ioctls::Kvm,
+    fd: Arc<kvm_ioctls::Kvm>,
 }
 
 impl Kvm {
@@ -110,7 +111,7 @@ impl Kvm {
         // SAFETY: the descriptor was owned by `file`, which gave it up.
         let fd = unsafe { kvm_ioctls::Kvm::from_raw_fd(file.into_raw_fd()) };
         match fd.get_api_version() {
-            API_VERSION => Ok(Self { fd }),
+            API_VERSION => Ok(Self { fd: Arc::new(fd) }),
             found => Err(KvmError::ApiVersion { found }),
         }
     }

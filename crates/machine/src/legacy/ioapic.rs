@@ -8,9 +8,10 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use illico_memory::{GuestAddress, Window};
+use illico_memory::GuestAddress;
 use illico_virtio::transport::pci::Message;
 
+use crate::first_look::FirstLook;
 use crate::irq::Irqs;
 
 /// Where it is: the address every PC has it at.
@@ -34,7 +35,7 @@ const READ_ONLY: u64 = 1 << 12 | 1 << 14;
 /// The registers behind the page.
 #[derive(Debug)]
 pub struct Ioapic {
-    page: Window,
+    page: FirstLook,
     irqs: Arc<Irqs>,
     id: u32,
     select: u32,
@@ -42,15 +43,16 @@ pub struct Ioapic {
 }
 
 impl Ioapic {
-    /// `pins` pins, all masked, which are the first GSIs of `irqs`. The guest sees `page` read-only.
-    pub fn new(page: Window, irqs: Arc<Irqs>, pins: u32) -> Self {
+    /// `pins` pins, all masked, which are the first GSIs of `irqs`. The guest sees `page` from its first look on.
+    pub fn new(page: FirstLook, irqs: Arc<Irqs>, pins: u32) -> Self {
         let ioapic = Self { page, irqs, id: 0, select: 0, pins: vec![MASKED; pins as usize] };
         ioapic.show();
         ioapic
     }
 
-    /// A read, for a host that exits for it all the same.
+    /// A read: the first, or on a host that exits for all.
     pub fn read(&self, offset: usize) -> u32 {
+        self.page.seen();
         match offset {
             SELECT => self.select,
             DATA => self.value(),
@@ -60,6 +62,7 @@ impl Ioapic {
 
     /// A write of the guest.
     pub fn write(&mut self, offset: usize, value: u32) {
+        self.page.seen();
         match offset {
             SELECT => self.select = value & 0xff,
             DATA => self.set(value),
@@ -97,8 +100,9 @@ impl Ioapic {
     }
 
     fn show(&self) {
-        self.page.store_u32(SELECT, self.select, Ordering::Relaxed);
-        self.page.store_u32(DATA, self.value(), Ordering::Relaxed);
+        let page = self.page.window();
+        page.store_u32(SELECT, self.select, Ordering::Relaxed);
+        page.store_u32(DATA, self.value(), Ordering::Relaxed);
     }
 }
 

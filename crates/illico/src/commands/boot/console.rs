@@ -8,6 +8,7 @@ use std::os::unix::net::UnixStream;
 
 use illico_machine::config::Console as Kind;
 use illico_machine::machine::Machine;
+use illico_virtio::complaints::say;
 use illico_virtio::console::{Console, Feed, Keyboard, Resizer};
 use illico_virtio::device::Device;
 use illico_virtio::event_loop::{Fault, OnFault, Polling, Source, Worker};
@@ -87,7 +88,7 @@ impl Joint {
 }
 
 fn on_fault() -> OnFault {
-    Box::new(|fault| eprintln!("illico: terminal: {fault}"))
+    Box::new(|fault| say(&format!("terminal: {fault}")))
 }
 
 /// Passes the size of the window on whenever it changes.

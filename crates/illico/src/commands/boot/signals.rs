@@ -5,6 +5,7 @@ use std::os::unix::net::UnixStream;
 
 use illico_machine::control::Control;
 use illico_machine::machine::Machine;
+use illico_virtio::complaints::say;
 use illico_virtio::event_loop::{Fault, Polling, Source, Worker};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
@@ -18,7 +19,7 @@ pub fn attach(machine: &mut Machine) -> Result<(), Failure> {
         signal_hook::low_level::pipe::register(signal, handlers.try_clone()?)?;
     }
     let button = Button { signals: ours, control: machine.control(), pressed: false };
-    machine.main_loop().add(Box::new(button), Box::new(|fault| eprintln!("illico: signals: {fault}")))?;
+    machine.main_loop().add(Box::new(button), Box::new(|fault| say(&format!("signals: {fault}"))))?;
     Ok(())
 }
 

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use illico_machine::build::{Files, Parts, build};
+use illico_machine::build::{Files, Parts, Start, build};
 use illico_machine::config::{Config, Console, Size, Switch};
 use illico_machine::control::End;
 use illico_machine::kvm::Kvm;
@@ -87,7 +87,8 @@ fn probe(kvm: &Kvm, experiment: &str, limit: Duration) -> Result<(End, String), 
     };
     let said = Said::default();
     let files = Files { kernel: illico_probe_image::file()?, initrd: None };
-    let machine = build(&config, kvm, Parts { files, console: None, uart: Some(Box::new(said.clone())) })?;
+    let machine =
+        build(&config, Start::with(kvm.clone())?, Parts { files, console: None, uart: Some(Box::new(said.clone())) })?;
     let control = machine.control();
     let (running, ended) = channel::<()>();
     let watch = thread::spawn(move || {
