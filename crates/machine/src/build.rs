@@ -7,7 +7,7 @@ use std::io;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex};
 
-use illico_memory::{GuestAddress, Layout, MapError, Mapping, Pages, Ram};
+use illico_memory::{Access, GuestAddress, Layout, MapError, Mapping, Pages, Ram, Region};
 use illico_virtio::block::PollCounters;
 use illico_virtio::device::Device;
 use illico_virtio::event_loop::{EventLoop, LoopHandle};
@@ -145,8 +145,13 @@ pub fn build(config: &Config, start: Start, parts: Parts) -> Result<Machine, Bui
     let irqs = Arc::new(Irqs::new(Arc::clone(&vm), gsis.pins + vectors).map_err(host("make eventfds"))?);
     let main_loop = EventLoop::new().map_err(host("make the main loop"))?;
 
+    // What a guest has mapped of a device's memory may be the place of its data for another.
+    let beside = opened.iter().filter_map(|opened| opened.memory.clone());
+    let reached = ram.with_beside(beside.map(|(start, window, writable)| {
+        (Region { start, window }, if writable { Access::ReadWrite } else { Access::ReadOnly })
+    }));
     let mut assembly =
-        Assembly { vm: &vm, ram: &ram, irqs: &irqs, main: main_loop.handle(), loops: Vec::new(), seen: Vec::new() };
+        Assembly { vm: &vm, ram: &reached, irqs: &irqs, main: main_loop.handle(), loops: Vec::new(), seen: Vec::new() };
     let names = opened.len();
     let (pci, mmio) = match config.transport {
         Transport::Pci => (assembly.pci(opened, gsis.pins)?, None),

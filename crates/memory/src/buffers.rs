@@ -6,7 +6,7 @@
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
-use crate::{GuestAddress, OutOfRam, Ram};
+use crate::{Access, GuestAddress, OutOfRam, Ram};
 
 /// Fewer bytes than an access asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -56,14 +56,14 @@ impl Buffers {
         (self.first, self.len) = (0, 0);
     }
 
-    /// Appends a guest range. Ranges of no bytes are dropped; the sum stays below `u32::MAX`, the
+    /// Appends a guest range, which is only read or written as well. Ranges of no bytes are dropped; the sum stays below `u32::MAX`, the
     /// most that a used ring can report (VirtIO 1.3 § 2.7.8).
-    pub fn push(&mut self, start: GuestAddress, len: u32) -> Result<(), OutOfRam> {
+    pub fn push(&mut self, start: GuestAddress, len: u32, access: Access) -> Result<(), OutOfRam> {
         let out_of_ram = OutOfRam { start, len: len.into() };
         if len == 0 {
             return Ok(());
         }
-        let (region, offset) = self.ram.find(start, len.into())?;
+        let (region, offset) = self.ram.find_data(start, len.into(), access)?;
         let window = &region.window;
         let total = self.len + len as usize;
         if total > u32::MAX as usize {

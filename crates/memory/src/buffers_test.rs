@@ -16,7 +16,7 @@ fn list(ram: &Ram, ranges: &[(u64, u32)]) -> (Buffers, Vec<u64>) {
     let mut buffers = Buffers::new(ram.clone());
     let mut addresses = Vec::new();
     for &(start, len) in ranges {
-        buffers.push(GuestAddress(start), len).unwrap();
+        buffers.push(GuestAddress(start), len, Access::ReadWrite).unwrap();
         addresses.extend(start..start + u64::from(len));
     }
     (buffers, addresses)
@@ -32,8 +32,8 @@ fn bytes_of(buffers: &Buffers) -> Vec<u8> {
 fn a_range_outside_of_ram_is_refused_and_leaves_the_list_as_it_was() {
     let ram = ram();
     let (mut buffers, _) = list(&ram, &[(0, 16)]);
-    assert!(buffers.push(GuestAddress(0xfff), 2).is_err());
-    assert!(buffers.push(GuestAddress(u64::MAX), u32::MAX).is_err());
+    assert!(buffers.push(GuestAddress(0xfff), 2, Access::ReadWrite).is_err());
+    assert!(buffers.push(GuestAddress(u64::MAX), u32::MAX, Access::ReadWrite).is_err());
     assert_eq!(buffers.len(), 16);
 }
 

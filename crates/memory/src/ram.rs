@@ -5,7 +5,7 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 use std::sync::Arc;
 
 use crate::mapping::advise;
-use crate::{GuestAddress, Layout, MapError, Mapping, Pages, Window};
+use crate::{Access, GuestAddress, Layout, MapError, Mapping, Pages, Window};
 
 /// A guest range that is not RAM from its first byte to its last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -26,10 +26,22 @@ pub struct Region {
     pub window: Window,
 }
 
+impl Region {
+    /// Itself and an offset, if it holds a range whole.
+    #[inline]
+    fn holds(&self, start: GuestAddress, len: u64) -> Option<(&Self, usize)> {
+        let offset = start.0.checked_sub(self.start.0)?;
+        let size = self.window.len() as u64;
+        (offset < size && len <= size - offset).then_some((self, offset as usize))
+    }
+}
+
 /// All RAM of a guest. Clones share it.
 #[derive(Debug, Clone)]
 pub struct Ram {
     regions: Arc<[Region]>,
+    /// Memory of devices (pmem) that the guest maps, too: no RAM, but a place for data of requests.
+    beside: Arc<[(Region, Access)]>,
     pages: Pages,
 }
 
@@ -45,7 +57,13 @@ impl Ram {
             offset += window.len();
             regions.push(Region { start, window });
         }
-        Ok(Self { regions: regions.into(), pages })
+        Ok(Self { regions: regions.into(), beside: Arc::new([]), pages })
+    }
+
+    /// The same RAM, with device memory beside it that requests may name as well: a program reads a disk
+    /// straight into a file that it has mapped with DAX. Of read-only memory devices may only read.
+    pub fn with_beside(&self, beside: impl IntoIterator<Item = (Region, Access)>) -> Self {
+        Self { beside: beside.into_iter().collect(), ..self.clone() }
     }
 
     /// From now on, memory that is touched for the first time comes in large pages, if the RAM was made
@@ -122,19 +140,27 @@ impl Ram {
         Ok(())
     }
 
-    /// The region that holds a range whole, and the offset in it. A range of no bytes must still
+    /// The region of RAM that holds a range whole, and the offset in it. A range of no bytes must still
     /// begin inside.
     #[inline]
-    pub(crate) fn find(&self, start: GuestAddress, len: u64) -> Result<(&Region, usize), OutOfRam> {
-        for region in self.regions.iter() {
-            if let Some(offset) = start.0.checked_sub(region.start.0) {
-                let size = region.window.len() as u64;
-                if offset < size && len <= size - offset {
-                    return Ok((region, offset as usize));
-                }
-            }
-        }
-        Err(OutOfRam { start, len })
+    fn find(&self, start: GuestAddress, len: u64) -> Result<(&Region, usize), OutOfRam> {
+        let mut found = self.regions.iter().filter_map(|region| region.holds(start, len));
+        found.next().ok_or(OutOfRam { start, len })
+    }
+
+    /// The same for the data of a request that is to be read, or written.
+    #[inline]
+    pub(crate) fn find_data(
+        &self,
+        start: GuestAddress,
+        len: u64,
+        access: Access,
+    ) -> Result<(&Region, usize), OutOfRam> {
+        self.find(start, len).or_else(|out_of_ram| {
+            let allowed = |(_, allowed): &&(Region, Access)| access == Access::ReadOnly || *allowed == access;
+            let mut found = self.beside.iter().filter(allowed).filter_map(|(region, _)| region.holds(start, len));
+            found.next().ok_or(out_of_ram)
+        })
     }
 }
 

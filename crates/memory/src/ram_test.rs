@@ -49,3 +49,23 @@ fn a_file_is_loaded_straight_into_ram() {
     let outside = ram.load(GuestAddress(0xffe), 6, file.as_fd(), 4).unwrap_err();
     assert_eq!(outside.kind(), io::ErrorKind::InvalidInput);
 }
+
+#[test]
+fn device_memory_is_a_place_for_data_but_no_ram() {
+    let at = GuestAddress(1 << 30);
+    let device = |start, access| (Region { start, window: Mapping::anonymous(0x1000, Pages::Small).unwrap() }, access);
+    let read_only = GuestAddress(2 << 30);
+    let ram = ram(0x1000).with_beside([device(at, Access::ReadWrite), device(read_only, Access::ReadOnly)]);
+    assert!(ram.window(at, 16).is_err(), "no place for a ring");
+    assert!(ram.write(at, b"no").is_err());
+    assert_eq!((ram.size(), ram.regions().len()), (0x1000, 1));
+    for (start, access, fits) in [
+        (at, Access::ReadOnly, true),
+        (at, Access::ReadWrite, true),
+        (read_only, Access::ReadOnly, true),
+        (read_only, Access::ReadWrite, false),
+        (GuestAddress(at.0 + 0xff1), Access::ReadOnly, false),
+    ] {
+        assert_eq!(ram.find_data(start, 16, access).is_ok(), fits, "{start} {access:?}");
+    }
+}

@@ -12,7 +12,7 @@ fn ram() -> Ram {
 fn data(ram: &Ram, ranges: &[(u64, u32)]) -> Buffers {
     let mut data = Buffers::new(ram.clone());
     for &(start, len) in ranges {
-        data.push(GuestAddress(start), len).unwrap();
+        data.push(GuestAddress(start), len, crate::Access::ReadWrite).unwrap();
     }
     data
 }

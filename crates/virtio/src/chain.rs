@@ -5,7 +5,7 @@
 
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
-use illico_memory::{Buffers, GuestAddress, OutOfRam, Ram, Window};
+use illico_memory::{Access, Buffers, GuestAddress, OutOfRam, Ram, Window};
 
 use crate::ring::split::{DESC_F_INDIRECT, DESC_F_NEXT, DESC_F_WRITE, Descriptor, SplitRing};
 
@@ -134,9 +134,9 @@ pub(crate) fn walk(
         }
         let address = GuestAddress(descriptor.address);
         if descriptor.flags & DESC_F_WRITE != 0 {
-            writable.push(address, descriptor.len)?;
+            writable.push(address, descriptor.len, Access::ReadWrite)?;
         } else if writable.is_empty() {
-            readable.push(address, descriptor.len)?;
+            readable.push(address, descriptor.len, Access::ReadOnly)?;
         } else {
             return Err(RingError::ReadableAfterWritable { index });
         }

@@ -70,6 +70,11 @@ impl Config {
             );
         }
         self.check_images(&mut wrong);
+        for (index, net) in self.net.iter().enumerate() {
+            if self.net[..index].iter().any(|other| other.tap == net.tap) {
+                wrong("--net", format!("tap={} is given twice: each card needs a tap of its own", net.tap));
+            }
+        }
         if mistakes.is_empty() { Ok(()) } else { Err(ConfigError(mistakes)) }
     }
 

@@ -18,7 +18,7 @@ fn open(path: &Path, readonly: bool) -> Result<Disk, DiskError> {
 
 fn data(ram: &Ram, len: u32) -> Buffers {
     let mut data = Buffers::new(ram.clone());
-    data.push(GuestAddress(0), len).unwrap();
+    data.push(GuestAddress(0), len, illico_memory::Access::ReadWrite).unwrap();
     data
 }
 

@@ -13,7 +13,7 @@ fn request(bytes: &[u8]) -> Buffers {
     let ram = ram(1 << 20);
     ram.write(GuestAddress(0), bytes).unwrap();
     let mut buffers = Buffers::new(ram);
-    buffers.push(GuestAddress(0), bytes.len() as u32).unwrap();
+    buffers.push(GuestAddress(0), bytes.len() as u32, illico_memory::Access::ReadWrite).unwrap();
     buffers
 }
 
