@@ -254,3 +254,15 @@ fn the_configuration_space_describes_the_disk() {
     assert_eq!((u32_at(36), u32_at(40)), (1 << 21, 16), "max_discard_sectors, max_discard_seg");
     assert_eq!((u32_at(48), u32_at(52), config[56]), (1 << 17, 16, 1), "write zeroes");
 }
+
+#[test]
+fn an_engine_that_was_named_is_taken_and_else_the_image_decides() {
+    for engine in ENGINES {
+        let image = image(1);
+        assert_eq!(open(&spec(&image, engine)).engine(), engine);
+    }
+    // The kernel's shared memory is a tmpfs everywhere.
+    let image = NamedTempFile::new_in("/dev/shm").unwrap();
+    image.as_file().set_len(512).unwrap();
+    assert_eq!(open(&DiskSpec::new(image.path())).engine(), EngineKind::Sync);
+}

@@ -108,6 +108,14 @@ impl Disk {
         &self.name
     }
 
+    /// Whether the image is memory of the host (tmpfs, ramfs): a transfer is a copy and waits for nothing.
+    pub(super) fn is_in_memory(&self) -> bool {
+        // include/uapi/linux/magic.h
+        const IN_MEMORY: [u32; 2] = [0x0102_1994, 0x8584_58f6];
+        // The type of the field differs between architectures; the number has 32 bits.
+        rustix::fs::fstatfs(&*self.file).is_ok_and(|system| IN_MEMORY.contains(&(system.f_type as u32)))
+    }
+
     pub(super) fn extent(&self) -> Extent {
         self.extent
     }

@@ -16,6 +16,7 @@ mod worker;
 use std::fs::File;
 use std::io;
 use std::sync::{Arc, PoisonError};
+use std::thread::available_parallelism;
 
 use illico_memory::Uring;
 use zerocopy::little_endian::{U16, U32, U64};
@@ -84,6 +85,8 @@ pub struct Block {
     parked: Parked,
     /// With `poll=adaptive`, one for each queue.
     polls: Vec<Arc<PollCounters>>,
+    /// For how long they look at most, in nanoseconds.
+    poll_bound: u64,
     clock: Clock,
     queues: u16,
 }
@@ -99,11 +102,13 @@ impl Block {
 
     fn over(disk: Disk, spec: &DiskSpec) -> Result<Self, DiskError> {
         let rings = || (0..spec.queues).map(|_| ring(disk.file())).collect::<Result<Vec<_>, _>>();
-        let (engine, rings) = match (spec.engine, spec.engine.unwrap_or(EngineKind::IoUring)) {
-            (_, EngineKind::Sync) => (EngineKind::Sync, Vec::new()),
-            (wanted, EngineKind::IoUring) => match rings() {
+        let (engine, rings) = match spec.engine {
+            Some(EngineKind::Sync) => (EngineKind::Sync, Vec::new()),
+            Some(EngineKind::IoUring) => (EngineKind::IoUring, rings().map_err(DiskError::Uring)?),
+            // io_uring gives what these file systems do to a thread of the kernel, which takes longer than the copy.
+            None if disk.is_in_memory() => (EngineKind::Sync, Vec::new()),
+            None => match rings() {
                 Ok(rings) => (EngineKind::IoUring, rings),
-                Err(error) if wanted.is_some() => return Err(DiskError::Uring(error)),
                 Err(error) => {
                     say(&format!("{}: engine=sync, for this host has no io_uring for us: {error}", disk.name()));
                     (EngineKind::Sync, Vec::new())
@@ -112,16 +117,17 @@ impl Block {
         };
         let polls = match spec.poll {
             Poll::Off => Vec::new(),
+            // While we looked, the guest could not run, and what we look for would never come.
+            Poll::Adaptive if available_parallelism().is_ok_and(|cpus| cpus.get() == 1) => {
+                eprintln!("illico: {}: poll=off, for this process has one CPU only", disk.name());
+                Vec::new()
+            }
             Poll::Adaptive => (0..spec.queues).map(|_| Arc::default()).collect(),
         };
-        Ok(Self {
-            disk: Arc::new(disk),
-            engine,
-            parked: Arc::new(rings.into()),
-            polls,
-            clock: Clock::default(),
-            queues: spec.queues,
-        })
+        let clock = Clock::default();
+        let poll_bound = if polls.is_empty() { 0 } else { polling::bound(&clock) };
+        let (disk, parked) = (Arc::new(disk), Arc::new(rings.into()));
+        Ok(Self { disk, engine, parked, polls, poll_bound, clock, queues: spec.queues })
     }
 
     /// How requests reach the host's kernel.
@@ -208,7 +214,10 @@ impl Device for Block {
                 }
             };
             let engine = Engine::new(Arc::clone(&self.disk), write_through, ring);
-            let looking = self.polls.get(index).map(|counters| Looking::new(Arc::clone(counters), self.clock.clone()));
+            let looking = self
+                .polls
+                .get(index)
+                .map(|counters| Looking::new(Arc::clone(counters), self.clock.clone(), self.poll_bound));
             workers.push(Box::new(Server::new(queue, engine, Arc::clone(&self.parked), looking)));
         }
         Ok(workers)

@@ -1,19 +1,26 @@
 //! How long to look at the ring for a request that nobody announced (`poll=adaptive`).
 //!
 //! A kick costs the guest an exit; looking costs the host CPU time. What pays off is learnt from how
-//! soon requests came after the last completion: while they come within [`BOUND`], the window is
+//! soon requests came after the last completion: while they come within a bound, the window is
 //! twice as long as they took; when they stay away it halves until nobody looks any more. An idle
 //! disk so costs one window, once.
 
 use std::fmt;
+use std::hint::spin_loop;
 use std::sync::Arc;
 use std::time::Instant;
 
 use crate::counters::Counter;
 
-/// Nanoseconds that one look lasts at most. A guest whose next request takes longer sleeps meanwhile
-/// itself, and its kick is not what holds it up.
-pub(super) const BOUND: u64 = 200_000;
+/// How often the ring is looked at before others on the loop get their turn, a few microseconds.
+pub(super) const LOOKS: u32 = 64;
+
+/// How often it is looked at for one request at most. Counted in looks, the bound is as long as a
+/// guest on this host needs for as much work: 50 to 200 microseconds on hardware, more where it is emulated.
+const MOST_LOOKS: u64 = 4096;
+
+/// The bound in nanoseconds is between these, whatever was measured.
+const BOUNDS: (u64, u64) = (50_000, 10_000_000);
 
 /// Nanoseconds below which looking cannot succeed: a guest needs some time to take an interrupt.
 const LEAST: u64 = 4_000;
@@ -30,8 +37,11 @@ pub struct PollCounters {
 }
 
 /// How long to look, learnt from when requests came.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Window {
+    /// Longer than this nobody looks. A guest whose next request takes longer sleeps meanwhile
+    /// itself, and its kick is not what holds it up.
+    bound: u64,
     /// For how long the next look lasts.
     length: u64,
     /// When the last request was completed, until the next one comes.
@@ -39,6 +49,10 @@ pub(super) struct Window {
 }
 
 impl Window {
+    pub(super) fn new(bound: u64) -> Self {
+        Self { bound, length: 0, completed: None }
+    }
+
     /// Requests were completed just now. Gives until when it is worth looking for the next one, if
     /// it is.
     pub(super) fn completed(&mut self, now: u64) -> Option<u64> {
@@ -52,7 +66,7 @@ impl Window {
         let Some(completed) = self.completed.take() else { return };
         let gap = now.saturating_sub(completed);
         let half = if self.length / 2 < LEAST { 0 } else { self.length / 2 };
-        self.length = if gap <= BOUND { (2 * gap).clamp(LEAST, BOUND).max(half) } else { half };
+        self.length = if gap <= self.bound { (2 * gap).clamp(LEAST, self.bound).max(half) } else { half };
     }
 }
 
@@ -83,9 +97,20 @@ pub(super) struct Looking {
     span: Option<(u64, u64)>,
 }
 
+/// What [`MOST_LOOKS`] cost here, by the fastest of a few tries: the others were interrupted.
+pub(super) fn bound(clock: &Clock) -> u64 {
+    let tries = (0..4).map(|_| {
+        let start = (clock.0)();
+        (0..LOOKS).for_each(|_| spin_loop());
+        (clock.0)().saturating_sub(start)
+    });
+    let (least, most) = BOUNDS;
+    (tries.min().unwrap_or(0) * MOST_LOOKS / u64::from(LOOKS)).clamp(least, most)
+}
+
 impl Looking {
-    pub(super) fn new(counters: Arc<PollCounters>, clock: Clock) -> Self {
-        Self { counters, window: Window::default(), clock, span: None }
+    pub(super) fn new(counters: Arc<PollCounters>, clock: Clock, bound: u64) -> Self {
+        Self { counters, window: Window::new(bound), clock, span: None }
     }
 
     /// Whether the worker looks.

@@ -21,7 +21,8 @@ pub struct DiskSpec {
     /// The guest may only read it. Several machines can share one read-only image.
     #[serde(default)]
     pub readonly: bool,
-    /// How requests reach the host's kernel; io_uring where the kernel has it, else sync.
+    /// How requests reach the host's kernel; io_uring where the kernel has it, else (and for images in
+    /// the host's memory, as on tmpfs) sync.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub engine: Option<EngineKind>,
     /// How many queues the guest gets, 1 to 64: up to one for each vCPU.
@@ -53,7 +54,7 @@ pub enum Poll {
     /// It sleeps until the guest kicks, which costs the guest an exit.
     #[default]
     Off,
-    /// It looks for as long as lately paid off, 200 microseconds at most, which costs host CPU time.
+    /// It looks for as long as lately paid off, some 100 microseconds at most, which costs host CPU time.
     Adaptive,
 }
 

@@ -15,15 +15,12 @@ use crate::event_loop::{Fault, Polling, Source, Worker};
 use crate::queue::Queue;
 
 use super::engine::{Engine, Job};
-use super::polling::Looking;
+use super::polling::{LOOKS, Looking};
 use super::request::{Refusal, Request, Segment, Status};
 
 /// What one turn on the loop may cost: each request one, and one more for each 64 KiB of its data.
 /// Others on the loop get their turn, whatever a guest asks for.
 const TURN: usize = 256;
-
-/// How often the ring is looked at before others on the loop get their turn, a few microseconds.
-const LOOKS: u32 = 64;
 
 /// Rings that no worker has. They are made with the disk, for this process may lose the right to, and
 /// outlive the workers of a guest that resets it.

@@ -217,6 +217,9 @@ fn a_polling_worker_finds_what_nobody_announced_and_gives_up_in_time() {
     for engine in ENGINES {
         let spec = DiskSpec { poll: Poll::Adaptive, ..spec(&image, engine) };
         let mut device = Block::open(&spec, "disk0").unwrap();
+        // As it would be on a host with several CPUs.
+        device.polls = vec![Arc::default()];
+        device.poll_bound = 200_000;
         let now = Arc::new(AtomicU64::new(0));
         let hand = Arc::clone(&now);
         device.clock = Clock(Arc::new(move || hand.load(Ordering::Relaxed)));
