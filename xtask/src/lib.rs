@@ -3,6 +3,7 @@
 //! The binary (`cargo xtask`) and the integration tests share it. It prepares and observes machines; nothing of it is
 //! part of what users install.
 
+pub mod bench;
 pub mod cpio;
 pub mod error;
 pub mod exits;

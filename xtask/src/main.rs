@@ -31,6 +31,12 @@ enum Task {
     Lab(LabArguments),
     /// Boot a stock Debian kernel to a program that says who it is: directly if this host can, else in the lab.
     Hello,
+    /// Measure how a machine starts beside a bare KVM: a ratio, pair by pair.
+    Bench {
+        /// How many pairs.
+        #[arg(long, default_value_t = 200)]
+        pairs: usize,
+    },
     /// Write an initramfs for a guest: busybox, modules, and a script as PID 1.
     Initramfs(InitramfsArguments),
     /// Download Debian's 6.12 and 6.1 cloud kernels into the cache and print where their parts are.
@@ -89,6 +95,7 @@ fn main() -> ExitCode {
     let result = match Arguments::parse().task {
         Task::Lab(arguments) => lab(&arguments),
         Task::Hello => xtask::hello::run(),
+        Task::Bench { pairs } => xtask::bench::start(pairs),
         Task::Initramfs(arguments) => initramfs(&arguments),
         Task::Kernels => kernels(),
     };

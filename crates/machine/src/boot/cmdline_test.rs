@@ -70,3 +70,15 @@ fn it_is_written_with_a_final_nul() {
     ram.read(COMMAND_LINE, &mut back).unwrap();
     assert_eq!(&back, b"quiet\0\xff");
 }
+
+#[test]
+fn the_page_about_booting_lists_the_defaults_with_their_reasons() {
+    let page = include_str!("../../../../docs/boot.md");
+    for DefaultWord { word, reason, .. } in DEFAULTS {
+        let row = page.lines().find(|line| line.starts_with(&format!("| `{word}` |")));
+        assert!(row.is_some_and(|row| row.ends_with(&format!("| {reason} |"))), "docs/boot.md lacks {word}: {reason}");
+    }
+    let rows =
+        page.lines().skip_while(|line| !line.starts_with("| word |")).skip(2).filter(|line| line.starts_with("| `"));
+    assert_eq!(rows.count(), DEFAULTS.len(), "words that are no defaults any more");
+}
