@@ -81,11 +81,11 @@ pub struct Boot {
     pub no_default_cmdline: bool,
 
     /// vCPUs, 1 to 64 [default: 1].
-    #[arg(long, value_name = "N")]
-    pub cpus: Option<u8>,
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    pub cpus: Option<String>,
 
     /// Guest RAM, from 16M up; a bare number is MiB [default: 512M]. Example: 2G
-    #[arg(long, value_name = "SIZE")]
+    #[arg(long, value_name = "SIZE", allow_negative_numbers = true)]
     pub memory: Option<String>,
 
     /// A VirtIO disk on a raw file or block device; may be repeated. Example: path=root.img,readonly

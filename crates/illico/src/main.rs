@@ -14,6 +14,7 @@ mod terminal;
 use std::process::ExitCode;
 
 use clap::Parser;
+use clap::error::ErrorKind;
 
 use crate::cli::{Cli, Verb};
 use crate::status::Status;
@@ -23,9 +24,17 @@ fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            // Help and version go to stdout and are no mistake.
-            let _ = error.print();
-            return if error.use_stderr() { Status::Failed.into() } else { ExitCode::SUCCESS };
+            // Help and version go to stdout and are no mistake; help also answers who asks for nothing.
+            if !error.use_stderr() {
+                let _ = error.print();
+                return ExitCode::SUCCESS;
+            }
+            if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+                let _ = error.print();
+            } else {
+                eprintln!("illico: {}", output::usage_line(&error.to_string()));
+            }
+            return Status::Failed.into();
         }
     };
     let done = match cli.verb {

@@ -20,7 +20,7 @@ use crate::boot::cmdline::CommandLineError;
 use crate::boot::places::Range;
 use crate::boot::{self, Acpi, Cache, CommandLine, LoadError, Sources, cmdline};
 use crate::bus::Bus;
-use crate::config::{Announce, Config, Console, Transport};
+use crate::config::{Announce, Config, Console, HugePages, Size, Transport};
 use crate::control::{Control, Ending};
 use crate::devices::{self, DeviceError, Opened};
 use crate::exits::VcpuExits;
@@ -61,8 +61,19 @@ pub enum BuildError {
     /// KVM refused something.
     #[error(transparent)]
     Kvm(#[from] KvmError),
-    /// The host did not give the memory.
-    #[error("--memory: cannot map guest memory")]
+    /// The host did not give the guest's memory.
+    #[error("{}", ram_refused(*memory, *pages))]
+    Ram {
+        /// How much.
+        memory: Size,
+        /// In what pages.
+        pages: HugePages,
+        /// What the host said.
+        #[source]
+        source: MapError,
+    },
+    /// The host did not give a few pages for registers.
+    #[error("cannot map memory for devices")]
     Memory(#[from] MapError),
     /// A device could not be opened.
     #[error("{0}")]
@@ -82,6 +93,16 @@ pub enum BuildError {
         #[source]
         source: io::Error,
     },
+}
+
+fn ram_refused(memory: Size, pages: HugePages) -> String {
+    if pages == HugePages::Hugetlb {
+        let count = memory.0.div_ceil(2 << 20);
+        return format!(
+            "--hugepages: the host's pool does not have {memory} (grow it: sysctl vm.nr_hugepages={count}; or use thp)"
+        );
+    }
+    format!("--memory: the host does not give {memory} (ask for less)")
 }
 
 fn host(attempt: &'static str) -> impl FnOnce(io::Error) -> BuildError {
@@ -135,7 +156,10 @@ pub fn build(config: &Config, start: Start, parts: Parts) -> Result<Machine, Bui
     let layout = Layout::around_hole(config.memory.0);
     let opened = devices::open(config, &layout, parts.console).map_err(BuildError::Device)?;
     let gsis = Gsis::of(config, parts.uart.is_some(), opened.len());
-    let ram = Ram::new(&layout, config.hugepages.into())?;
+    let ram = Ram::new(&layout, config.hugepages.into()).map_err(|source| {
+        let (memory, pages) = (config.memory, config.hugepages);
+        BuildError::Ram { memory, pages, source }
+    })?;
     let vm = Arc::new(kvm.create_vm(&VmOptions { ioapic_pins: gsis.pins })?);
     vm.map_ram(&ram)?;
     let vectors: u32 = match config.transport {

@@ -5,13 +5,14 @@ mod console;
 mod signals;
 
 use std::fs::File;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use illico_machine::build::{Files, Parts, Start, build};
 use illico_machine::control::End;
 use illico_machine::kvm::Kvm;
-
 use illico_virtio::complaints::say;
+use rustix::fs::OFlags;
 
 use crate::cli::Boot;
 use crate::commands::Failure;
@@ -24,14 +25,15 @@ pub fn run(options: &Boot) -> Result<Status, Failure> {
     let start = Kvm::open().map_err(Failure::from).and_then(|kvm| Ok(Start::with(kvm)?));
     let config = configure::from(options)?;
     config.check()?;
-    // Made before the guest runs: a report that cannot be written is said before, not after.
-    let json = options.exits_json.as_deref().map(create).transpose()?;
     let files = Files {
         kernel: open_kernel(&config.kernel)?,
         initrd: config.initrd.as_deref().map(|path| open("--initrd", path)).transpose()?,
     };
     let console::Opened { device, uart, joint } = console::open(config.console)?;
     let mut machine = build(&config, start?, Parts { files, console: device, uart })?;
+    // Made before the guest runs: a report that cannot be written is said before, not after. And after all
+    // else that could fail: what does not start leaves nothing behind.
+    let json = options.exits_json.as_deref().map(create).transpose()?;
     signals::attach(&mut machine)?;
     let raw = joint.attach(&mut machine)?;
     let outcome = machine.run();
@@ -52,7 +54,9 @@ pub fn run(options: &Boot) -> Result<Status, Failure> {
 }
 
 fn open(option: &str, path: &Path) -> Result<File, Failure> {
-    File::open(path).map_err(|error| format!("{option}: cannot open {}: {error}", path.display()).into())
+    // A named pipe would wait for its other end; on files it changes nothing.
+    let file = File::options().read(true).custom_flags(OFlags::NONBLOCK.bits() as i32).open(path);
+    file.map_err(|error| format!("{option}: cannot open {}: {error}; check the path", path.display()).into())
 }
 
 /// The name of the kernel that illico carries along.
@@ -66,7 +70,9 @@ fn open_kernel(path: &Path) -> Result<File, Failure> {
 }
 
 fn create(path: &Path) -> Result<File, Failure> {
-    File::create(path).map_err(|error| format!("--exits-json: cannot create {}: {error}", path.display()).into())
+    File::create(path).map_err(|error| {
+        format!("--exits-json: cannot create {}: {error}; name a file in a folder that exists", path.display()).into()
+    })
 }
 
 /// Says why a machine ended, where it was not the guest's own wish.

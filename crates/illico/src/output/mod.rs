@@ -21,3 +21,15 @@ pub fn error_lines(error: &(dyn Error + 'static)) -> Vec<String> {
     }
     text.lines().map(str::to_owned).collect()
 }
+
+/// A mistake on the command line as one line: what clap says of it, without the usage that comes after.
+pub fn usage_line(text: &str) -> String {
+    let said =
+        text.lines().map(str::trim).take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more"));
+    let words: Vec<_> = said.map(|line| line.trim_start_matches("error: ")).filter(|line| !line.is_empty()).collect();
+    format!("{}; `illico help` explains", words.join("; "))
+}
+
+#[cfg(test)]
+#[path = "output_test.rs"]
+mod tests;

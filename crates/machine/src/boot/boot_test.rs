@@ -59,7 +59,8 @@ fn what_is_in_a_bzimage_is_loaded_like_the_elf_file() {
 #[test]
 fn what_is_wrong_is_told_with_the_option_that_it_is_about() {
     let kernel = Kernel::pvh().file();
-    assert_eq!(told(16, &file(b""), None), ("cannot boot this file: the file is empty".into(), "--kernel"));
+    let (text, option) = told(16, &file(b""), None);
+    assert!(text.starts_with("cannot boot this file: the file is empty") && option == "--kernel", "{text}");
     let cut = bzimage(&packed(&Kernel::pvh().bytes(), Compression::Gzip));
     let (text, option) = told(16, &file(&cut[..21_200]), None);
     assert!(
@@ -70,7 +71,8 @@ fn what_is_wrong_is_told_with_the_option_that_it_is_about() {
     let text =
         "cannot boot this kernel: its segment 0x200000..0x2200000 does not fit into 16 MiB of memory; give it more";
     assert_eq!(told(16, &far.file(), None), (text.into(), "--memory"));
-    assert_eq!(told(16, &kernel, Some(&file(b""))), ("cannot load the initrd: the file is empty".into(), "--initrd"));
+    let (text, option) = told(16, &kernel, Some(&file(b"")));
+    assert!(text.starts_with("cannot load the initrd: the file is empty") && option == "--initrd", "{text}");
     let large = tempfile::tempfile().unwrap();
     large.set_len(32 << 20).unwrap();
     let (text, option) = told(16, &kernel, Some(&large));

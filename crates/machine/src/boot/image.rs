@@ -26,11 +26,11 @@ pub enum Format {
 pub enum ImageError {
     #[error("reading its first bytes")]
     Read(#[source] io::Error),
-    #[error("it is not a regular file")]
+    #[error("it is not a regular file; give an ELF vmlinux or a bzImage")]
     NotAFile,
-    #[error("the file is empty")]
+    #[error("the file is empty; give an ELF vmlinux or a bzImage")]
     Empty,
-    #[error("the file has only {0} bytes, which is no kernel")]
+    #[error("the file has only {0} bytes, which is no kernel; give an ELF vmlinux or a bzImage")]
     Short(u64),
     #[error("it is {what}; {fix}")]
     Other { what: &'static str, fix: &'static str },
@@ -86,7 +86,7 @@ fn recognise_bytes(head: &[u8], size: u64) -> Result<Format, ImageError> {
         return Err(ImageError::Empty);
     }
     if has((0, b"\x7fELF")) {
-        return Ok(Format::Elf);
+        return if size < LEAST { Err(ImageError::Short(size)) } else { Ok(Format::Elf) };
     }
     if has(SETUP_MAGIC) {
         return Ok(Format::BzImage);

@@ -16,7 +16,9 @@ fn told(bytes: &[u8]) -> String {
 
 #[test]
 fn kernels_are_recognised_by_their_bytes() {
-    assert_eq!(recognise(&file(b"\x7fELF and so on")).unwrap(), (Format::Elf, 14));
+    let mut elf = vec![0; 64];
+    elf[..4].copy_from_slice(b"\x7fELF");
+    assert_eq!(recognise(&file(&elf)).unwrap(), (Format::Elf, 64));
     let mut bzimage = vec![0; 4096];
     bzimage[..2].copy_from_slice(b"MZ");
     bzimage[510..512].copy_from_slice(b"\x55\xaa");
@@ -36,10 +38,13 @@ fn what_is_given_by_mistake_is_named_with_what_to_do() {
 
 #[test]
 fn anything_else_is_told_by_size_and_first_bytes() {
-    assert_eq!(told(b""), "the file is empty");
-    assert_eq!(told(b"\x7fEL"), "the file has only 3 bytes, which is no kernel");
+    let fix = "give an ELF vmlinux or a bzImage";
+    assert_eq!(told(b""), format!("the file is empty; {fix}"));
+    for cut in [&b"\x7fEL"[..], b"\x7fELF", b"\x7fELF\x02\x01"] {
+        assert_eq!(told(cut), format!("the file has only {} bytes, which is no kernel; {fix}", cut.len()));
+    }
     let unknown = "it is neither an ELF file nor a bzImage; it begins with the bytes 90 90 90 90 90 90 90 90";
     assert_eq!(told(&[0x90; 100]), unknown);
     let folder = File::open(std::env::temp_dir()).unwrap();
-    assert_eq!(recognise(&folder).unwrap_err().to_string(), "it is not a regular file");
+    assert_eq!(recognise(&folder).unwrap_err().to_string(), format!("it is not a regular file; {fix}"));
 }

@@ -18,9 +18,9 @@ const MIB: u64 = 1 << 20;
 /// Why there is no initrd in guest memory.
 #[derive(Debug, thiserror::Error)]
 pub enum InitrdError {
-    #[error("the file is empty")]
+    #[error("the file is empty; give a cpio archive, or leave it out")]
     Empty,
-    #[error("it is not a regular file")]
+    #[error("it is not a regular file; give a cpio archive, compressed or not")]
     NotAFile,
     #[error("reading it")]
     Read(#[source] io::Error),

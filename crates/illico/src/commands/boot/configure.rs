@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use illico_machine::config::{Config, key_value};
+use illico_machine::config::{Config, MAX_CPUS, key_value};
 use serde::de::DeserializeOwned;
 
 use crate::cli::Boot;
@@ -29,8 +29,8 @@ pub fn from(options: &Boot) -> Result<Config, Failure> {
     if options.no_default_cmdline {
         config.default_cmdline = false;
     }
-    if let Some(cpus) = options.cpus {
-        config.cpus = cpus;
+    if let Some(cpus) = &options.cpus {
+        config.cpus = cpus.parse().map_err(|_| format!("--cpus: {cpus:?} is not a number between 1 and {MAX_CPUS}"))?;
     }
     if let Some(memory) = &options.memory {
         config.memory = memory.parse().map_err(|error| format!("--memory: {error}"))?;
@@ -52,10 +52,18 @@ fn read(path: &Path) -> Result<Config, Failure> {
     let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
     let parsed = match path.extension().and_then(|extension| extension.to_str()) {
         Some("json") => serde_json::from_str(&text).map_err(|error| error.to_string()),
-        Some("toml") => toml::from_str(&text).map_err(|error| error.to_string().trim_end().to_owned()),
+        Some("toml") => toml::from_str(&text).map_err(|error| match error.span() {
+            Some(span) => format!("{} at line {}", error.message(), line(&text, span.start)),
+            None => error.message().to_owned(),
+        }),
         _ => Err("the name must end in .json or .toml".to_owned()),
     };
     parsed.map_err(|error| wrong(error).into())
+}
+
+/// The number of the line that holds byte number `at`.
+fn line(text: &str, at: usize) -> usize {
+    1 + text.bytes().take(at).filter(|&byte| byte == b'\n').count()
 }
 
 fn append<T: DeserializeOwned>(option: &str, texts: &[String], list: &mut Vec<T>) -> Result<(), Failure> {
