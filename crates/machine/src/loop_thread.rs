@@ -6,6 +6,8 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use illico_virtio::complaints::say;
 use illico_virtio::event_loop::{EventLoop, LoopHandle};
 
+use crate::kvm::take_short_turns;
+
 /// The thread of the loop that devices share. It is started before there is a machine, to do something
 /// useful first, and then waits for its loop.
 #[derive(Debug)]
@@ -49,6 +51,7 @@ pub fn start(name: String) -> io::Result<LoopHandle> {
 }
 
 fn serve(event_loop: EventLoop) {
+    take_short_turns();
     if let Err(error) = event_loop.run() {
         say(&format!("a device loop cannot go on: {error}"));
     }
