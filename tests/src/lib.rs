@@ -1,0 +1,22 @@
+//! What the integration tests share: a stage to boot guests on, and the guests' initramfs.
+//!
+//! A test describes files, disks and guests and reads what became of them. Whether that happens on this host's
+//! /dev/kvm or in the lab is decided here and said aloud. Everything here panics: there is nobody to hand errors to.
+
+mod direct;
+pub mod guest;
+pub mod stage;
+
+pub use stage::{Guest, Ran, Stage};
+
+/// Tries again what other load on the machine can spoil, such as a count that grows with time: the first success, or
+/// the last failure. Every failed try is printed.
+pub fn within(tries: u32, mut attempt: impl FnMut() -> Result<(), String>) {
+    for left in (0..tries).rev() {
+        match attempt() {
+            Ok(()) => return,
+            Err(why) if left == 0 => panic!("{why}"),
+            Err(why) => eprintln!("once more, {left} left: {why}"),
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! What a disk costs, as exits a request: 4,000 direct reads of 4 KiB, one at a time, over PCI.
+//!
+//! The reads alone are counted: a guest that reads is compared with one that boots in the same way and reads nothing.
+//! Host interrupts (INTR) are left out, being time and not work.
+
+use illico_tests::{Guest, Stage, guest, within};
+use xtask::Series;
+
+const READS: u64 = 4000;
+
+fn initrd() -> Vec<u8> {
+    // The number of reads comes on the command line, which PID 1's environment has.
+    let script =
+        "test $reads = 0 || dd if=/dev/vda of=/dev/null bs=4k count=$reads iflag=direct 2>/dev/null || echo failed";
+    guest::scripted(Series::V6_12, &["virtio_blk"], script)
+}
+
+/// Both guests, on a disk with these options.
+fn stage(options: &str) -> Stage {
+    let boot = |reads| {
+        format!(
+            "--kernel kernels/6.12/vmlinux --initrd reads.cpio --memory 128M --cmdline 'quiet reads={reads}' \
+             --disk path=/tmp/disk{options}"
+        )
+    };
+    Stage::new()
+        .release()
+        .bytes("reads.cpio", initrd())
+        .script("head -c 16m /dev/urandom >/tmp/disk")
+        .count("none", &boot(0))
+        .count("reads", &boot(READS))
+}
+
+/// Exits a read, in thousandths, or what to print where they are too many.
+fn within_budget(none: &Guest, reads: &Guest, most_thousandths: u64) -> Result<(), String> {
+    let (none_exits, reads_exits) = (none.counted(), reads.counted());
+    let requests = reads.queue("disk0", 0, "requests") - none.queue("disk0", 0, "requests");
+    assert!((READS..READS + 40).contains(&requests), "{requests} requests for {READS} reads\n{reads}");
+    let total = reads_exits.without_intr().saturating_sub(none_exits.without_intr());
+    let mut table = format!(
+        "{}.{:03} exits a read (budget {}.{:03})",
+        total / READS,
+        total % READS * 1000 / READS,
+        most_thousandths / 1000,
+        most_thousandths % 1000
+    );
+    for reason in ["NPF", "HLT", "VINTR", "MSR", "IOIO", "CPUID", "PAUSE", "INTR"] {
+        let more = reads_exits.count(reason) as i64 - none_exits.count(reason) as i64;
+        table.push_str(&format!("\n{:>10.3}  {reason}", more as f64 / READS as f64));
+    }
+    for figure in ["kicks", "interrupts", "suppressed"] {
+        let figure_of = |guest: &Guest| guest.queue("disk0", 0, figure) as f64;
+        table.push_str(&format!("\n{:>10.3}  {figure}", (figure_of(reads) - figure_of(none)) / READS as f64));
+    }
+    if let Some(polling) = reads.exits.pointer("/devices").and_then(|devices| {
+        devices.as_array()?.iter().find(|device| device["name"] == "disk0")?["queues"][0].get("polling").cloned()
+    }) {
+        table.push_str(&format!("\npolling: {polling}"));
+    }
+    eprintln!("{table}");
+    if total * 1000 <= most_thousandths * READS { Ok(()) } else { Err(table) }
+}
+
+#[test]
+fn a_direct_read_costs_at_most_2_exits() {
+    within(3, || {
+        let ran = stage("").run();
+        within_budget(&ran.guest("none").ended_well(), &ran.guest("reads").ended_well(), 2000)
+    });
+}
+
+/// Whoever polls needs a CPU to poll on.
+#[test]
+fn a_direct_read_from_a_polled_disk_costs_at_most_1_3_exits() {
+    within(3, || {
+        let ran = stage(",poll=adaptive").cpus(2).try_run().map_err(|error| error.to_string())?;
+        let (none, reads) = (ran.guest("none"), ran.guest("reads"));
+        if [&none, &reads].iter().any(|guest| guest.status != 0) {
+            return Err(format!("{none}\n{reads}"));
+        }
+        within_budget(&none, &reads, 1300)
+    });
+}
