@@ -16,7 +16,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Verb {
     /// Boot a kernel and join its console to this terminal.
-    #[command(after_help = BOOT_HELP)]
+    #[command(after_help = BOOT_HELP, next_line_help = true)]
     Boot(Box<Boot>),
     /// Say whether this host can run guests, and what to do where it cannot.
     #[command(after_help = DOCTOR_HELP)]
@@ -65,75 +65,81 @@ Status:
 pub struct Boot {
     /// Kernel: an ELF with a PVH note, a Linux vmlinux, or a bzImage (recognised by its bytes); or
     /// `:probe:`, the kernel that illico brings along to look at a machine from inside (guest/probe).
+    /// Example: --kernel vmlinuz
     #[arg(long, value_name = "FILE")]
     pub kernel: Option<PathBuf>,
 
-    /// Initial RAM disk, handed to the kernel as it is.
+    /// Initial RAM disk, handed to the kernel as it is. Example: --initrd initrd.img
     #[arg(long, value_name = "FILE")]
     pub initrd: Option<PathBuf>,
 
-    /// Words for the kernel; they come after the defaults, so they win. Example: 'root=/dev/vda quiet'
+    /// Words for the kernel; they come after the defaults, so they win. Example: --cmdline 'root=/dev/vda quiet'
     #[arg(long, value_name = "STRING", allow_hyphen_values = true)]
     pub cmdline: Option<String>,
 
     /// Leave out the default words (docs/boot.md lists them, each with its reason).
+    /// Example: --no-default-cmdline --cmdline 'console=hvc0'
     #[arg(long)]
     pub no_default_cmdline: bool,
 
-    /// vCPUs, 1 to 64 [default: 1].
+    /// vCPUs, 1 to 64 [default: 1]. Example: --cpus 2
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub cpus: Option<String>,
 
-    /// Guest RAM, from 16M up; a bare number is MiB [default: 512M]. Example: 2G
+    /// Guest RAM, from 16M up; a bare number is MiB [default: 512M]. Example: --memory 2G
     #[arg(long, value_name = "SIZE", allow_negative_numbers = true)]
     pub memory: Option<String>,
 
-    /// A VirtIO disk on a raw file or block device; may be repeated. Example: path=root.img,readonly
+    /// A VirtIO disk on a raw file or block device; may be repeated. Example: --disk path=root.img,readonly
     #[arg(long, value_name = "path=FILE[,readonly][,engine=io_uring|sync][,queues=N][,poll=off|adaptive][,id=NAME]")]
     pub disk: Vec<String>,
 
-    /// A file that the guest maps as memory (virtio-pmem, DAX); may be repeated. Example: path=root.ext4
+    /// A file that the guest maps as memory (virtio-pmem, DAX); may be repeated. Example: --pmem path=root.ext4
     #[arg(long, value_name = "path=FILE[,readonly]")]
     pub pmem: Vec<String>,
 
-    /// A VirtIO network card on a tap that exists; may be repeated. Example: tap=tap0
+    /// A VirtIO network card on a tap that exists; may be repeated. Example: --net tap=tap0
     #[arg(long, value_name = "tap=NAME[,mac=ADDR][,queues=N]")]
     pub net: Vec<String>,
 
-    /// A VirtIO source of random bytes [default: on].
+    /// A VirtIO source of random bytes [default: on]. Example: --entropy off
     #[arg(long, value_name = "on|off")]
     pub entropy: Option<String>,
 
     /// The console: a VirtIO one, a UART that exits for every character, or none [default: virtio].
+    /// Example: --console uart
     #[arg(long, value_name = "virtio|uart|none")]
     pub console: Option<String>,
 
     /// Add a CMOS real-time clock, for kernels that do not know kvm-clock. It tells UTC and cannot be set.
+    /// Example: --rtc
     #[arg(long)]
     pub rtc: bool,
 
-    /// How VirtIO devices are reached [default: pci].
+    /// How VirtIO devices are reached [default: pci]. Example: --transport mmio
     #[arg(long, value_name = "pci|mmio")]
     pub transport: Option<String>,
 
     /// How virtio-mmio devices are announced: cmdline is for kernels that do not read ACPI [default: acpi].
+    /// Example: --announce cmdline
     #[arg(long, value_name = "acpi|cmdline")]
     pub announce: Option<String>,
 
     /// How the host backs guest memory: transparent huge pages, its hugetlb pool, or small pages
-    /// [default: thp].
+    /// [default: thp]. Example: --hugepages hugetlb
     #[arg(long, value_name = "thp|hugetlb|off")]
     pub hugepages: Option<String>,
 
-    /// At the end, print where the exits went.
+    /// At the end, print where the exits went. Example: --exits
     #[arg(long)]
     pub exits: bool,
 
     /// At the end, write where the exits went as JSON (docs/exits.md has the schema).
+    /// Example: --exits-json exits.json
     #[arg(long, value_name = "FILE")]
     pub exits_json: Option<PathBuf>,
 
-    /// Read the machine from a file first; options change and add to it. Example: machine.toml
+    /// Read the machine from a file first; options change and add to it. Example: --config machine.toml
     #[arg(long, value_name = "FILE.json|.toml")]
     pub config: Option<PathBuf>,
 }
