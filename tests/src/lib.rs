@@ -4,6 +4,7 @@
 //! /dev/kvm or in the lab is decided here and said aloud. Everything here panics: there is nobody to hand errors to.
 
 mod direct;
+pub mod ext4;
 pub mod guest;
 pub mod stage;
 
