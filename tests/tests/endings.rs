@@ -86,3 +86,21 @@ fn the_first_sigterm_presses_the_power_button_and_the_second_one_stops() {
     }
     assert_eq!(ran.output.matches("after the first: running\n").count(), 2, "{}", ran.output);
 }
+
+/// A driver for pvpanic is a module in Debian's kernels. With `panic=0` they stop for ever: no reset tells of the panic.
+#[test]
+fn a_panic_told_by_pvpanic_needs_no_reset() {
+    let mut stage = Stage::new();
+    for series in Series::ALL {
+        let name = series.name();
+        let script = "echo c >/proc/sysrq-trigger";
+        stage = stage
+            .bytes(&format!("{name}.cpio"), guest::scripted(series, &["pvpanic_mmio"], script))
+            .boot(name, &format!("{}' panic=0'", options(series, name)));
+    }
+    let ran = stage.run();
+    for series in Series::ALL {
+        let guest = ran.guest(series.name());
+        assert_eq!((guest.status, guest.messages.as_str()), (101, "illico: the guest's kernel panicked\n"), "{guest}");
+    }
+}
