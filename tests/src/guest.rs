@@ -1,7 +1,9 @@
 //! Initramfs for the tests' guests.
 
+use std::path::Path;
+
 use xtask::cpio::{Archive, Node};
-use xtask::{GuestInit, Kernel, Series, packages};
+use xtask::{GuestInit, Kernel, Series, packages, programs};
 
 /// A Debian kernel, from the cache or downloaded into it.
 pub fn kernel(series: Series) -> Kernel {
@@ -25,6 +27,18 @@ pub fn with_files(series: Series, modules: &[&str], files: &[(&str, u32, Vec<u8>
         init = init.file(*path, *permissions, content.clone());
     }
     init.build().unwrap_or_else(|error| panic!("no initramfs: {error}"))
+}
+
+/// A program of the host as `/bin/NAME` in the guest, and the libraries that it needs: files for `with_files`.
+pub fn program(host: &Path) -> Vec<(String, u32, Vec<u8>)> {
+    let name = host.file_name().unwrap_or_default().to_string_lossy();
+    let libraries = programs::libraries(host).unwrap_or_else(|error| panic!("{error}"));
+    let paths = libraries.into_iter().map(|library| (library.to_string_lossy().into_owned(), library));
+    [(format!("/bin/{name}"), host.to_owned())]
+        .into_iter()
+        .chain(paths)
+        .map(|(path, file)| (path, 0o755, read(&file).unwrap_or_else(|error| panic!("{error}"))))
+        .collect()
 }
 
 /// The least init that has a network card: mounts, modules, two interfaces, and a reset. What a boot with a user space
@@ -58,6 +72,6 @@ pub fn network_init() -> Vec<u8> {
     archive.finish()
 }
 
-fn read(path: &std::path::Path) -> Result<Vec<u8>, xtask::Error> {
+fn read(path: &Path) -> Result<Vec<u8>, xtask::Error> {
     std::fs::read(path).map_err(|source| xtask::Error::File { action: "read", path: path.to_owned(), source })
 }
