@@ -279,6 +279,11 @@ impl Guest {
         self
     }
 
+    /// Whether its console has this line.
+    pub fn says(&self, line: &str) -> bool {
+        self.console.lines().any(|said| said.trim_end() == line)
+    }
+
     /// Exits by KVM's tracepoint, of a guest that was counted.
     pub fn counted(&self) -> &ExitHistogram {
         self.counted.as_ref().unwrap_or_else(|| panic!("{} was not counted", self.name))
