@@ -134,8 +134,8 @@ impl Lab {
         self
     }
 
-    /// The lab's own CPUs. With more than one, guests of its KVM hang now and then: QEMU's fault, see `qemu.rs`. Guests
-    /// may have as many as they like.
+    /// The lab's own CPUs. With more than one, its kernel oopses now and then: QEMU's fault, see `qemu.rs`. Guests may
+    /// have as many as they like.
     pub fn cpus(mut self, cpus: u32) -> Lab {
         self.cpus = cpus;
         self

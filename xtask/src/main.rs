@@ -60,7 +60,7 @@ struct LabArguments {
     /// A module of the lab's kernel to load, such as tun or vhost_net.
     #[arg(long = "module", value_name = "NAME")]
     modules: Vec<String>,
-    /// The lab's CPUs. With more than one, guests of its KVM hang now and then (a fault of QEMU 7.2's SVM).
+    /// The lab's CPUs. With more than one, its kernel oopses now and then (a fault of QEMU 7.2's TCG).
     #[arg(long, default_value_t = 1)]
     cpus: u32,
     /// The lab's memory in MiB.
