@@ -246,14 +246,14 @@ fn a_polling_worker_finds_what_nobody_announced_and_gives_up_in_time() {
         let counters = &device.poll_counters()[0];
         assert_eq!((counters.found.get(), counters.empty.get(), counters.nanoseconds.get()), (1, 0, 20_000));
 
-        // It took 20 us: the next is looked for during 40.
-        now.store(89_999, Ordering::Relaxed);
+        // It took 20 us: the next is looked for during 80.
+        now.store(129_999, Ordering::Relaxed);
         assert_eq!(bench.workers[0].poll().unwrap(), Polling::Again);
-        now.store(90_000, Ordering::Relaxed);
+        now.store(130_000, Ordering::Relaxed);
         assert_eq!(bench.workers[0].poll().unwrap(), Polling::Sleep);
         add_read(&mut bench, 3);
         assert!(kick_wanted(&bench));
-        assert_eq!((counters.found.get(), counters.empty.get(), counters.nanoseconds.get()), (1, 1, 60_000));
+        assert_eq!((counters.found.get(), counters.empty.get(), counters.nanoseconds.get()), (1, 1, 100_000));
     }
 }
 
