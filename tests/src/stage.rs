@@ -161,7 +161,7 @@ impl Stage {
 
     /// Runs it; a lab that hangs or dies is an error.
     pub fn try_run(self) -> Result<Ran, Error> {
-        let illico = project::illico(self.profile)?.ok_or(Error::NoIllico)?;
+        let illico = project::illico(self.profile)?;
         let guests = self.guests.clone();
         let wanted = self.fetch.clone();
         let (status, output, files) = match direct::why_not(self.counting) {

@@ -13,7 +13,7 @@ use xtask::project::{self, Profile};
 const GUEST_KIB: u64 = 128 << 10;
 
 fn illico() -> PathBuf {
-    project::illico(Profile::Release).expect("illico builds").expect("the workspace has illico")
+    project::illico(Profile::Release).expect("illico builds")
 }
 
 /// A machine whose guest has done its experiments and spins.

@@ -6,7 +6,7 @@ use xtask::project::{self, Profile};
 use xtask::{GuestInit, Kernel, Lab, Series};
 
 fn illico() -> PathBuf {
-    project::illico(Profile::Release).expect("illico builds").expect("there is an illico")
+    project::illico(Profile::Release).expect("illico builds")
 }
 
 #[test]

@@ -14,7 +14,7 @@ use crate::project::{self, Profile};
 
 /// Runs `pairs` pairs with each set of options and prints their quartiles.
 pub fn start(pairs: usize) -> Result<ExitCode, Error> {
-    let illico = project::illico(Profile::Release)?.ok_or(Error::NoIllico)?;
+    let illico = project::illico(Profile::Release)?;
     let (floor, ten) = probe_programs()?;
     println!("whole process, {pairs} pairs each: illico beside a bare KVM, the same ten-instruction guest");
     println!("{:<28} {:>10} {:>10} {:>8} {:>16}", "", "floor", "illico", "ratio", "quartiles");

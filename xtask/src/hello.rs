@@ -20,7 +20,7 @@ echo \"init after $up s of the guest's own clock\"
 pub fn run() -> Result<ExitCode, Error> {
     let kernel = Kernel::get(Series::V6_12)?;
     let initrd = GuestInit::new(&kernel).script(SCRIPT).build()?;
-    let illico = project::illico(Profile::Release)?.ok_or(Error::NoIllico)?;
+    let illico = project::illico(Profile::Release)?;
     if can_run_guests(&illico) {
         eprintln!("this host's KVM runs Linux guests: booting directly\n");
         return directly(&illico, &kernel, &initrd);

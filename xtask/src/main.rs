@@ -113,14 +113,11 @@ fn main() -> ExitCode {
 fn lab(arguments: &LabArguments) -> Result<ExitCode, Error> {
     let profile = if arguments.release { Profile::Release } else { Profile::Dev };
     let mut lab = Lab::command(&arguments.command)
+        .program(project::illico(profile)?)
         .timeout(Duration::from_secs(arguments.timeout))
         .cpus(arguments.cpus)
         .memory_mib(arguments.memory)
         .echo(true);
-    match project::illico(profile)? {
-        Some(program) => lab = lab.program(program),
-        None => eprintln!("the workspace has no package illico yet: the lab goes without it"),
-    }
     for file in &arguments.files {
         lab = match file.split_once(':') {
             Some((host, path)) => lab.file(host, path),

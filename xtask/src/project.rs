@@ -18,11 +18,8 @@ pub enum Profile {
     Release,
 }
 
-/// Builds the program `illico` and returns its path; `None` if the workspace has no such package.
-pub fn illico(profile: Profile) -> Result<Option<PathBuf>, Error> {
-    if !root().join("crates/illico/Cargo.toml").is_file() {
-        return Ok(None);
-    }
+/// Builds the program `illico` and returns its path.
+pub fn illico(profile: Profile) -> Result<PathBuf, Error> {
     let mut command = cargo();
     command.args(["build", "--package", "illico", "--bin", "illico", "--message-format", "json-render-diagnostics"]);
     // A build may take minutes: cargo's progress goes where this process's own messages go.
@@ -36,7 +33,7 @@ pub fn illico(profile: Profile) -> Result<Option<PathBuf>, Error> {
         .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
         .filter(|message| message["target"]["name"] == "illico")
         .find_map(|message| message["executable"].as_str().map(PathBuf::from));
-    Ok(program)
+    program.ok_or(Error::NoIllico)
 }
 
 fn cargo() -> Command {

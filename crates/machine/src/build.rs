@@ -194,7 +194,7 @@ pub fn build(config: &Config, start: Start, parts: Parts) -> Result<Machine, Bui
         _ => None,
     };
     let rtc = config.rtc.then(|| Mutex::new(Rtc::new()));
-    let bus = Arc::new(Bus { pci, mmio, ioapic: Some(Mutex::new(ioapic)), serial, rtc });
+    let bus = Arc::new(Bus { pci, mmio, ioapic: Mutex::new(ioapic), serial, rtc });
 
     let entry = load(config, &ram, &parts.files, &gsis, &bus)?;
     let answered = supported.recv().map_err(|_| io::Error::other("the thread that asked has ended"));

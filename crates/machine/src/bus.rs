@@ -22,8 +22,8 @@ pub struct Bus {
     pub pci: Option<PciBus>,
     /// Devices over virtio-mmio.
     pub mmio: Option<MmioBus>,
-    /// The IOAPIC, if the machine has line interrupts.
-    pub ioapic: Option<Mutex<Ioapic>>,
+    /// The IOAPIC: every machine has a power button, which is a line interrupt.
+    pub ioapic: Mutex<Ioapic>,
     /// The witness.
     pub serial: Option<Mutex<Serial>>,
     /// The clock.
@@ -55,8 +55,8 @@ impl Bus {
             bus.read(index, offset, out);
             return Party::Device(index as u16);
         }
-        if let (Some(ioapic), Some(offset)) = (&self.ioapic, inside(at, ioapic::BASE, ioapic::SIZE as u64)) {
-            let value = lock(ioapic).read(offset as usize).to_le_bytes();
+        if let Some(offset) = inside(at, ioapic::BASE, ioapic::SIZE as u64) {
+            let value = lock(&self.ioapic).read(offset as usize).to_le_bytes();
             for (out, byte) in out.iter_mut().zip(value) {
                 *out = byte;
             }
@@ -85,12 +85,12 @@ impl Bus {
             bus.write(index, offset, bytes);
             return Party::Device(index as u16);
         }
-        if let (Some(ioapic), Some(offset)) = (&self.ioapic, inside(at, ioapic::BASE, ioapic::SIZE as u64)) {
+        if let Some(offset) = inside(at, ioapic::BASE, ioapic::SIZE as u64) {
             let mut value = [0; 4];
             if let Some(value) = value.get_mut(..bytes.len()) {
                 value.copy_from_slice(bytes);
             }
-            lock(ioapic).write(offset as usize, u32::from_le_bytes(value));
+            lock(&self.ioapic).write(offset as usize, u32::from_le_bytes(value));
             return Party::Ioapic;
         }
         Party::Nobody

@@ -139,11 +139,6 @@ impl Report {
         let vcpus = vcpus.iter().map(|figures| vcpu_report(figures, kicks)).collect();
         Self { schema: SCHEMA, vcpus, monitor, devices }
     }
-
-    /// All exits of all vCPUs, where KVM tells.
-    pub fn exits(&self) -> Option<u64> {
-        self.vcpus.iter().map(|vcpu| vcpu.exits).sum()
-    }
 }
 
 fn vcpu_report(figures: &VcpuFigures, kicks: Option<u64>) -> VcpuReport {
