@@ -1,47 +1,10 @@
-//! The command line: every option with what it does and an example.
+//! `illico boot`: a machine, option by option.
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::Args;
 
-/// Start a kernel in a microVM of its own, and see where every VMEXIT went.
-#[derive(Debug, Parser)]
-#[command(name = "illico", version, max_term_width = 100, propagate_version = true)]
-pub struct Cli {
-    #[command(subcommand)]
-    pub verb: Verb,
-}
-
-/// What illico does.
-#[derive(Debug, Subcommand)]
-pub enum Verb {
-    /// Boot a kernel and join its console to this terminal.
-    #[command(after_help = BOOT_HELP, next_line_help = true)]
-    Boot(Box<Boot>),
-    /// Say whether this host can run guests, and what to do where it cannot.
-    #[command(after_help = DOCTOR_HELP)]
-    Doctor(Doctor),
-}
-
-const DOCTOR_HELP: &str = "\
-Examples:
-  illico doctor
-  illico doctor --json | jq -r '.[] | select(.verdict == \"problem\") | .fix'
-
-Status:
-  0    guests can run here (warnings cost speed or a device, not the guest)
-  1    there is a problem: Linux guests do not run here
-  125  illico could not do what was asked";
-
-/// Options of `illico doctor`.
-#[derive(Debug, Args)]
-pub struct Doctor {
-    /// Print an array of {check, verdict, text, fix} instead (docs/doctor.md has the schema).
-    #[arg(long)]
-    pub json: bool,
-}
-
-const BOOT_HELP: &str = "\
+pub const HELP: &str = "\
 Examples:
   illico boot --kernel vmlinuz --initrd initrd.img
   illico boot --kernel vmlinux --disk path=root.img --cmdline 'root=/dev/vda rw' --exits
