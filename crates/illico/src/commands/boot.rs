@@ -9,6 +9,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use illico_machine::build::{Files, Parts, Start, build};
+use illico_machine::config::Config;
 use illico_machine::control::End;
 use illico_machine::kvm::Kvm;
 use illico_virtio::complaints::say;
@@ -18,6 +19,7 @@ use crate::cli::Boot;
 use crate::commands::Failure;
 use crate::output;
 use crate::status::Status;
+use crate::vms::{Asked, Ended, Folder, Name, Verb, Vms};
 
 /// Boots the machine that the options describe and waits for its end.
 pub fn run(options: &Boot) -> Result<Status, Failure> {
@@ -31,6 +33,7 @@ pub fn run(options: &Boot) -> Result<Status, Failure> {
     };
     let console::Opened { device, uart, joint } = console::open(config.console)?;
     let mut machine = build(&config, start?, Parts { files, console: device, uart })?;
+    let folder = options.name.as_ref().map(|name| register(name, &config)).transpose()?;
     // Made before the guest runs: a report that cannot be written is said before, not after. And after all
     // else that could fail: what does not start leaves nothing behind.
     let json = options.exits_json.as_deref().map(create).transpose()?;
@@ -41,6 +44,9 @@ pub fn run(options: &Boot) -> Result<Status, Failure> {
     drop(raw);
     let outcome = outcome?;
     tell(&outcome.end);
+    if let Some(folder) = folder {
+        folder.finish(&Ended::now(Status::of(&outcome.end).code(), why(&outcome.end)))?;
+    }
     if options.exits || json.is_some() {
         let report = outcome.report();
         if options.exits {
@@ -51,6 +57,27 @@ pub fn run(options: &Boot) -> Result<Status, Failure> {
         }
     }
     Ok(Status::of(&outcome.end))
+}
+
+/// Makes the machine known to other processes.
+fn register(name: &Name, config: &Config) -> Result<Folder, Failure> {
+    let (image, command, ports) = (None, vec![config.kernel.to_string_lossy().into_owned()], Vec::new());
+    let asked = Asked { verb: Verb::Boot, image, command, ports, remove: false, config: config.clone() };
+    Ok(Vms::of_user()?.create(Some(name.clone()), asked)?)
+}
+
+/// Why a machine ended, in a few words.
+fn why(end: &End) -> &'static str {
+    match end {
+        End::PowerOff => "the guest powered off",
+        End::Reset => "the guest reset",
+        End::Panicked => "the guest's kernel panicked",
+        End::TripleFault { .. } => "a vCPU triple-faulted",
+        End::InternalError { .. } => "KVM could not go on",
+        End::VcpuFailed { .. } => "a vCPU could not be run",
+        End::Left => "the person at the terminal left",
+        End::Stopped => "it was stopped",
+    }
 }
 
 fn open(option: &str, path: &Path) -> Result<File, Failure> {
