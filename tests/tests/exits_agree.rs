@@ -1,6 +1,7 @@
 //! `--exits-json` beside KVM's own tracepoint, for the same boot: the same exits, by the same reasons.
 //!
-//! They do not start and stop at the same instruction, which is why two in a hundred may be missing.
+//! What KVM tells only the tracepoint is one line of the report, `unaccounted`: here the tracepoint tells its names. The two
+//! do not start and stop at the same instruction, which is why two in a hundred may be missing.
 
 use illico_tests::{Stage, guest};
 use xtask::Series;
@@ -20,7 +21,15 @@ fn the_report_and_the_tracepoint_count_the_same_exits() {
     let guest = ran.guest("guest").ended_well();
     let traced = guest.counted();
     eprintln!("{traced}");
+    let named = ["IOIO", "HLT", "INTR", "VINTR", "NPF"];
+    let unnamed = traced.total() - named.iter().map(|name| traced.count(name)).sum::<u64>();
+    let explained: u64 = ["CPUID", "MSR", "CR", "DR"].iter().map(|name| traced.count_prefix(name)).sum();
+    eprintln!(
+        "{explained} of {unnamed} unaccounted exits are CPUID, MSR, control and debug registers by the tracepoint"
+    );
+    assert!(unnamed - explained <= (unnamed / 50).max(5), "{traced}");
     let pairs = [
+        ("unaccounted", guest.reason("unaccounted"), unnamed),
         ("all", guest.total(), traced.total()),
         ("port", guest.reason("port"), traced.count("IOIO")),
         ("hlt", guest.reason("hlt"), traced.count("HLT")),

@@ -5,14 +5,12 @@
 
 #![forbid(unsafe_code)]
 
+mod budget;
 mod cli;
 mod commands;
 mod output;
-mod signal_names;
 mod status;
 mod terminal;
-#[allow(dead_code, reason = "sockets and further files are for `illico run`")]
-mod vms;
 
 use std::process::ExitCode;
 
@@ -42,18 +40,14 @@ fn main() -> ExitCode {
     };
     let done = match cli.verb {
         Verb::Boot(options) => commands::boot::run(&options),
-        Verb::Ps(options) => commands::ps::run(&options),
-        Verb::Inspect(options) => commands::inspect::run(&options),
-        Verb::Wait(options) => commands::wait::run(&options),
-        Verb::Stop(options) => commands::stop::run(&options),
-        Verb::Kill(options) => commands::kill::run(&options),
-        Verb::Rm(options) => commands::rm::run(&options),
         Verb::Doctor(options) => commands::doctor::run(&options),
     };
     match done {
         Ok(status) => status.into(),
         Err(error) => {
-            output::complain(error.as_ref());
+            for line in output::error_lines(error.as_ref()) {
+                eprintln!("illico: {line}");
+            }
             Status::Failed.into()
         }
     }

@@ -19,6 +19,8 @@ pub enum Status {
     KvmError,
     /// A vCPU could not be entered.
     VcpuFailed,
+    /// The guest ended well, and spent more exits than its budget allows.
+    OverBudget,
     /// illico could not do what was asked.
     Failed,
     /// A second SIGTERM.
@@ -35,6 +37,7 @@ impl Status {
             Self::TripleFault => 102,
             Self::KvmError => 103,
             Self::VcpuFailed => 104,
+            Self::OverBudget => 105,
             Self::Failed => 125,
             Self::Terminated => 143,
         }

@@ -102,7 +102,7 @@ fn the_report_has_the_documented_form() {
     File::create(&disk).unwrap().set_len(1 << 20).unwrap();
     let disk = format!("path={}", disk.display());
     let (report, _) = report("blk", &["--disk", &disk]);
-    assert_eq!(report["schema"], "illico-exits/1");
+    assert_eq!(report["schema"], "illico-exits/2");
     assert_eq!(report["vcpus"].as_array().unwrap().len(), 1);
     let vcpu = &report["vcpus"][0];
     assert_eq!(vcpu["vcpu"], 0);

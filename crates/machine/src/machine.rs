@@ -61,7 +61,7 @@ impl Seen {
             }
         };
         let queues = self.ports.iter().enumerate().map(queue).collect();
-        DeviceReport { name: self.name.clone(), kind: self.kind, queues }
+        DeviceReport { name: self.name.clone(), kind: self.kind.into(), queues }
     }
 }
 
@@ -89,6 +89,11 @@ impl Outcome {
 }
 
 impl Machine {
+    /// What its devices are called, in order.
+    pub fn device_names(&self) -> impl Iterator<Item = &str> {
+        self.seen.iter().map(|seen| seen.name.as_str())
+    }
+
     /// A way to reach it while it runs.
     pub fn control(&self) -> Control {
         self.control.clone()

@@ -4,8 +4,6 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::vms::Name;
-
 pub const HELP: &str = "\
 Examples:
   illico boot --kernel vmlinuz --initrd initrd.img
@@ -22,6 +20,7 @@ Status:
   102  a vCPU triple-faulted
   103  KVM met something that it cannot do (KVM_EXIT_INTERNAL_ERROR)
   104  a vCPU could not be entered
+  105  the guest ended well, but spent more exits than --budget allows
   125  illico could not do what was asked: the message names the option and the fix
   143  stopped by a second SIGTERM";
 
@@ -95,10 +94,6 @@ pub struct Boot {
     #[arg(long, value_name = "thp|hugetlb|off")]
     pub hugepages: Option<String>,
 
-    /// Keep state of the machine under this name, for `illico ps`, `stop` and the others. Example: --name web
-    #[arg(long, value_name = "NAME")]
-    pub name: Option<Name>,
-
     /// At the end, print where the exits went. Example: --exits
     #[arg(long)]
     pub exits: bool,
@@ -107,6 +102,11 @@ pub struct Boot {
     /// Example: --exits-json exits.json
     #[arg(long, value_name = "FILE")]
     pub exits_json: Option<PathBuf>,
+
+    /// Hold the guest to a budget of exits (docs/exits.md has the format): what it spent more is printed at the
+    /// end, and the status is 105. Example: --budget budget.toml
+    #[arg(long, value_name = "FILE.toml")]
+    pub budget: Option<PathBuf>,
 
     /// Read the machine from a file first; options change and add to it. Example: --config machine.toml
     #[arg(long, value_name = "FILE.json|.toml")]

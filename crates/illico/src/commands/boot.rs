@@ -9,17 +9,16 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use illico_machine::build::{Files, Parts, Start, build};
-use illico_machine::config::Config;
 use illico_machine::control::End;
 use illico_machine::kvm::Kvm;
 use illico_virtio::complaints::say;
 use rustix::fs::OFlags;
 
+use crate::budget::Budget;
 use crate::cli::Boot;
 use crate::commands::Failure;
 use crate::output;
 use crate::status::Status;
-use crate::vms::{Asked, Ended, Folder, Name, Verb, Vms};
 
 /// Boots the machine that the options describe and waits for its end.
 pub fn run(options: &Boot) -> Result<Status, Failure> {
@@ -27,13 +26,16 @@ pub fn run(options: &Boot) -> Result<Status, Failure> {
     let start = Kvm::open().map_err(Failure::from).and_then(|kvm| Ok(Start::with(kvm)?));
     let config = configure::from(options)?;
     config.check()?;
+    let budget = options.budget.as_deref().map(read_budget).transpose()?;
     let files = Files {
         kernel: open_kernel(&config.kernel)?,
         initrd: config.initrd.as_deref().map(|path| open("--initrd", path)).transpose()?,
     };
     let console::Opened { device, uart, joint } = console::open(config.console)?;
     let mut machine = build(&config, start?, Parts { files, console: device, uart })?;
-    let folder = options.name.as_ref().map(|name| register(name, &config)).transpose()?;
+    if let Some(budget) = &budget {
+        budget.check(machine.device_names()).map_err(|error| format!("--budget: {error}"))?;
+    }
     // Made before the guest runs: a report that cannot be written is said before, not after. And after all
     // else that could fail: what does not start leaves nothing behind.
     let json = options.exits_json.as_deref().map(create).transpose()?;
@@ -44,10 +46,8 @@ pub fn run(options: &Boot) -> Result<Status, Failure> {
     drop(raw);
     let outcome = outcome?;
     tell(&outcome.end);
-    if let Some(folder) = folder {
-        folder.finish(&Ended::now(Status::of(&outcome.end).code(), why(&outcome.end)))?;
-    }
-    if options.exits || json.is_some() {
+    let mut status = Status::of(&outcome.end);
+    if options.exits || json.is_some() || budget.is_some() {
         let report = outcome.report();
         if options.exits {
             eprint!("{}", output::exits::table(&report));
@@ -55,29 +55,22 @@ pub fn run(options: &Boot) -> Result<Status, Failure> {
         if let Some(mut file) = json {
             serde_json::to_writer_pretty(&mut file, &report)?;
         }
+        if let Some(budget) = budget {
+            let excess = budget.excess(&report).map_err(|error| format!("--budget: {error}"))?;
+            eprint!("{}", output::budget::lines(&excess));
+            // How the guest itself ended says more.
+            if !excess.is_empty() && status == Status::Ended {
+                status = Status::OverBudget;
+            }
+        }
     }
-    Ok(Status::of(&outcome.end))
+    Ok(status)
 }
 
-/// Makes the machine known to other processes.
-fn register(name: &Name, config: &Config) -> Result<Folder, Failure> {
-    let (image, command, ports) = (None, vec![config.kernel.to_string_lossy().into_owned()], Vec::new());
-    let asked = Asked { verb: Verb::Boot, image, command, ports, remove: false, config: config.clone() };
-    Ok(Vms::of_user()?.create(Some(name.clone()), asked)?)
-}
-
-/// Why a machine ended, in a few words.
-fn why(end: &End) -> &'static str {
-    match end {
-        End::PowerOff => "the guest powered off",
-        End::Reset => "the guest reset",
-        End::Panicked => "the guest's kernel panicked",
-        End::TripleFault { .. } => "a vCPU triple-faulted",
-        End::InternalError { .. } => "KVM could not go on",
-        End::VcpuFailed { .. } => "a vCPU could not be run",
-        End::Left => "the person at the terminal left",
-        End::Stopped => "it was stopped",
-    }
+fn read_budget(path: &Path) -> Result<Budget, Failure> {
+    let wrong = |error: String| format!("--budget: {}: {error}", path.display());
+    let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
+    Ok(Budget::parse(&text).map_err(|error| wrong(error.to_string()))?)
 }
 
 fn open(option: &str, path: &Path) -> Result<File, Failure> {

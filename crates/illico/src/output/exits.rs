@@ -29,6 +29,9 @@ fn reasons(report: &Report, out: &mut String) {
                 let _ = writeln!(out, "{:<20} {:>12} {:>12}", row.reason, kernel, row.monitor);
             }
         }
+        if vcpu.counted_twice > 0 {
+            let _ = writeln!(out, "{:<20} {:>12}", "counted twice", vcpu.counted_twice);
+        }
     }
 }
 
