@@ -9,8 +9,11 @@ mod budget;
 mod cli;
 mod commands;
 mod output;
+mod signal_names;
 mod status;
 mod terminal;
+#[allow(dead_code, reason = "sockets and further files are for `illico run`")]
+mod vms;
 
 use std::process::ExitCode;
 
@@ -40,14 +43,18 @@ fn main() -> ExitCode {
     };
     let done = match cli.verb {
         Verb::Boot(options) => commands::boot::run(&options),
+        Verb::Ps(options) => commands::ps::run(&options),
+        Verb::Inspect(options) => commands::inspect::run(&options),
+        Verb::Wait(options) => commands::wait::run(&options),
+        Verb::Stop(options) => commands::stop::run(&options),
+        Verb::Kill(options) => commands::kill::run(&options),
+        Verb::Rm(options) => commands::rm::run(&options),
         Verb::Doctor(options) => commands::doctor::run(&options),
     };
     match done {
         Ok(status) => status.into(),
         Err(error) => {
-            for line in output::error_lines(error.as_ref()) {
-                eprintln!("illico: {line}");
-            }
+            output::complain(error.as_ref());
             Status::Failed.into()
         }
     }

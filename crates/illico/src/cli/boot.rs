@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::vms::Name;
+
 pub const HELP: &str = "\
 Examples:
   illico boot --kernel vmlinuz --initrd initrd.img
@@ -93,6 +95,10 @@ pub struct Boot {
     /// [default: thp]. Example: --hugepages hugetlb
     #[arg(long, value_name = "thp|hugetlb|off")]
     pub hugepages: Option<String>,
+
+    /// Keep state of the machine under this name, for `illico ps`, `stop` and the others. Example: --name web
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<Name>,
 
     /// At the end, print where the exits went. Example: --exits
     #[arg(long)]

@@ -9,6 +9,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use illico_machine::build::{Files, Parts, Start, build};
+use illico_machine::config::Config;
 use illico_machine::control::End;
 use illico_machine::kvm::Kvm;
 use illico_virtio::complaints::say;
@@ -19,6 +20,7 @@ use crate::cli::Boot;
 use crate::commands::Failure;
 use crate::output;
 use crate::status::Status;
+use crate::vms::{Asked, Ended, Folder, Name, Verb, Vms};
 
 /// Boots the machine that the options describe and waits for its end.
 pub fn run(options: &Boot) -> Result<Status, Failure> {
@@ -36,6 +38,7 @@ pub fn run(options: &Boot) -> Result<Status, Failure> {
     if let Some(budget) = &budget {
         budget.check(machine.device_names()).map_err(|error| format!("--budget: {error}"))?;
     }
+    let folder = options.name.as_ref().map(|name| register(name, &config)).transpose()?;
     // Made before the guest runs: a report that cannot be written is said before, not after. And after all
     // else that could fail: what does not start leaves nothing behind.
     let json = options.exits_json.as_deref().map(create).transpose()?;
@@ -46,23 +49,27 @@ pub fn run(options: &Boot) -> Result<Status, Failure> {
     drop(raw);
     let outcome = outcome?;
     tell(&outcome.end);
-    let mut status = Status::of(&outcome.end);
-    if options.exits || json.is_some() || budget.is_some() {
-        let report = outcome.report();
+    let report = (options.exits || json.is_some() || budget.is_some()).then(|| outcome.report());
+    let excess = match (&budget, &report) {
+        (Some(budget), Some(report)) => budget.excess(report).map_err(|error| format!("--budget: {error}"))?,
+        _ => Vec::new(),
+    };
+    let status = match Status::of(&outcome.end) {
+        Status::Ended if !excess.is_empty() => Status::OverBudget,
+        // How the guest itself ended says more.
+        status => status,
+    };
+    if let Some(folder) = folder {
+        folder.finish(&Ended::now(status.code(), why(&outcome.end)))?;
+    }
+    if let Some(report) = report {
         if options.exits {
             eprint!("{}", output::exits::table(&report));
         }
         if let Some(mut file) = json {
             serde_json::to_writer_pretty(&mut file, &report)?;
         }
-        if let Some(budget) = budget {
-            let excess = budget.excess(&report).map_err(|error| format!("--budget: {error}"))?;
-            eprint!("{}", output::budget::lines(&excess));
-            // How the guest itself ended says more.
-            if !excess.is_empty() && status == Status::Ended {
-                status = Status::OverBudget;
-            }
-        }
+        eprint!("{}", output::budget::lines(&excess));
     }
     Ok(status)
 }
@@ -71,6 +78,27 @@ fn read_budget(path: &Path) -> Result<Budget, Failure> {
     let wrong = |error: String| format!("--budget: {}: {error}", path.display());
     let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
     Ok(Budget::parse(&text).map_err(|error| wrong(error.to_string()))?)
+}
+
+/// Makes the machine known to other processes.
+fn register(name: &Name, config: &Config) -> Result<Folder, Failure> {
+    let (image, command, ports) = (None, vec![config.kernel.to_string_lossy().into_owned()], Vec::new());
+    let asked = Asked { verb: Verb::Boot, image, command, ports, remove: false, config: config.clone() };
+    Ok(Vms::of_user()?.create(Some(name.clone()), asked)?)
+}
+
+/// Why a machine ended, in a few words.
+fn why(end: &End) -> &'static str {
+    match end {
+        End::PowerOff => "the guest powered off",
+        End::Reset => "the guest reset",
+        End::Panicked => "the guest's kernel panicked",
+        End::TripleFault { .. } => "a vCPU triple-faulted",
+        End::InternalError { .. } => "KVM could not go on",
+        End::VcpuFailed { .. } => "a vCPU could not be run",
+        End::Left => "the person at the terminal left",
+        End::Stopped => "it was stopped",
+    }
 }
 
 fn open(option: &str, path: &Path) -> Result<File, Failure> {

@@ -2,6 +2,13 @@
 
 pub mod boot;
 pub mod doctor;
+mod each;
+pub mod inspect;
+pub mod kill;
+pub mod ps;
+pub mod rm;
+pub mod stop;
+pub mod wait;
 
 use std::error::Error;
 

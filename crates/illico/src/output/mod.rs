@@ -4,6 +4,7 @@ pub mod budget;
 pub mod colour;
 pub mod doctor;
 pub mod exits;
+pub mod ps;
 
 use std::error::Error;
 
@@ -21,6 +22,13 @@ pub fn error_lines(error: &(dyn Error + 'static)) -> Vec<String> {
         reason = error.source();
     }
     text.lines().map(str::to_owned).collect()
+}
+
+/// Tells a person why something could not be done.
+pub fn complain(error: &(dyn Error + 'static)) {
+    for line in error_lines(error) {
+        eprintln!("illico: {line}");
+    }
 }
 
 /// A mistake on the command line as one line: what clap says of it, without the usage that comes after.

@@ -1,0 +1,29 @@
+//! `illico inspect`: one machine, all of it.
+
+use std::io::Write;
+
+use serde_json::json;
+
+use crate::cli::Inspect;
+use crate::commands::Failure;
+use crate::commands::ps::Row;
+use crate::status::Status;
+use crate::vms::Vms;
+
+/// Prints what is known of a machine.
+pub fn run(options: &Inspect) -> Result<Status, Failure> {
+    let vm = Vms::of_user()?.open(&options.name)?;
+    let mut told = serde_json::to_value(&vm.record)?;
+    if !told.is_object() {
+        told = json!({ "name": vm.name });
+    }
+    let row = Row::of(&vm);
+    told["state"] = json!(row.state);
+    told["status"] = json!(row.status);
+    told["why"] = json!(row.why);
+    told["ended_ms"] = json!(row.ended_ms);
+    told["folder"] = json!(vm.path);
+    let text = serde_json::to_string_pretty(&told)? + "\n";
+    std::io::stdout().write_all(text.as_bytes())?;
+    Ok(Status::Ended)
+}
