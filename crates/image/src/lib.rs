@@ -11,7 +11,9 @@
 #![forbid(unsafe_code)]
 
 pub mod digest;
+pub mod erofs;
 pub mod reference;
+pub mod tree;
 
 pub use digest::Digest;
 pub use reference::Reference;
