@@ -39,7 +39,7 @@ pub fn start(pairs: usize) -> Result<ExitCode, Error> {
 }
 
 /// Builds `floor` and `ten` where cargo puts them, and says where.
-fn probe_programs() -> Result<(PathBuf, PathBuf), Error> {
+pub fn probe_programs() -> Result<(PathBuf, PathBuf), Error> {
     let manifest = project::root().join("guest/probe/Cargo.toml");
     let target = project::root().join("target/probe-bench");
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
@@ -50,6 +50,8 @@ fn probe_programs() -> Result<(PathBuf, PathBuf), Error> {
 }
 
 fn time(command: &mut Command, program: &Path) -> Result<Duration, Error> {
+    // Cargo's own path, in which the loader would look for every library first, is nobody's else.
+    command.env_remove("LD_LIBRARY_PATH");
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     let before = Instant::now();
     let status = command.status().map_err(Error::file("run", program))?;

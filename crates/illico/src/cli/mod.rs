@@ -1,6 +1,7 @@
 //! The command line: a file for each verb has its options, each with what it does and an example.
 
 mod boot;
+mod deferred;
 mod doctor;
 mod inspect;
 mod kill;
@@ -12,6 +13,7 @@ mod wait;
 use clap::{Parser, Subcommand};
 
 pub use boot::Boot;
+pub use deferred::Deferred;
 pub use doctor::Doctor;
 pub use inspect::Inspect;
 pub use kill::Kill;
@@ -28,31 +30,31 @@ pub struct Cli {
     pub verb: Verb,
 }
 
-/// What illico does.
+/// What illico does. The options of each are [`Deferred`].
 #[derive(Debug, Subcommand)]
 pub enum Verb {
     /// Boot a kernel and join its console to this terminal.
     #[command(after_help = boot::HELP, next_line_help = true)]
-    Boot(Box<Boot>),
+    Boot(Deferred<Boot>),
     /// List machines: those that run, or all.
     #[command(after_help = ps::HELP)]
-    Ps(Ps),
+    Ps(Deferred<Ps>),
     /// Print all that is known of a machine, as JSON.
     #[command(after_help = inspect::HELP)]
-    Inspect(Inspect),
+    Inspect(Deferred<Inspect>),
     /// Wait until machines have ended, and print their statuses.
     #[command(after_help = wait::HELP)]
-    Wait(Wait),
+    Wait(Deferred<Wait>),
     /// Ask machines to end, and end those that do not.
     #[command(after_help = stop::HELP)]
-    Stop(Stop),
+    Stop(Deferred<Stop>),
     /// Kill machines, or send their programs a signal.
     #[command(after_help = kill::HELP)]
-    Kill(Kill),
+    Kill(Deferred<Kill>),
     /// Remove machines that have ended.
     #[command(after_help = rm::HELP)]
-    Rm(Rm),
+    Rm(Deferred<Rm>),
     /// Say whether this host can run guests, and what to do where it cannot.
     #[command(after_help = doctor::HELP)]
-    Doctor(Doctor),
+    Doctor(Deferred<Doctor>),
 }
