@@ -4,8 +4,7 @@
 
 use std::fs::File;
 use std::io;
-use std::sync::mpsc::{Receiver, sync_channel};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use illico_memory::{Access, GuestAddress, Layout, MapError, Mapping, Pages, Ram, Region};
 use illico_virtio::block::PollCounters;
@@ -136,15 +135,17 @@ impl Gsis {
 pub struct Start {
     kvm: Kvm,
     main_thread: LoopThread,
-    supported: Receiver<Result<Supported, KvmError>>,
+    supported: Arc<OnceLock<Option<Supported>>>,
 }
 
 impl Start {
     /// To be made as early as possible: nothing needs the answer before the vCPUs.
     pub fn with(kvm: Kvm) -> Result<Self, BuildError> {
-        let (answer, supported) = sync_channel(1);
-        let asked = kvm.clone();
-        let ask = move || drop(answer.send(Supported::ask(&asked)));
+        let supported: Arc<OnceLock<Option<Supported>>> = Arc::default();
+        let (asked, answer) = (kvm.clone(), Arc::clone(&supported));
+        let ask = move || {
+            answer.get_or_init(|| Supported::ask(&asked).ok());
+        };
         let main_thread = LoopThread::start(ask).map_err(host("start the thread of the devices"))?;
         Ok(Self { kvm, main_thread, supported })
     }
@@ -197,8 +198,12 @@ pub fn build(config: &Config, start: Start, parts: Parts) -> Result<Machine, Bui
     let bus = Arc::new(Bus { pci, mmio, ioapic: Mutex::new(ioapic), serial, rtc });
 
     let entry = load(config, &ram, &parts.files, &gsis, &bus)?;
-    let answered = supported.recv().map_err(|_| io::Error::other("the thread that asked has ended"));
-    let model = CpuModel::new(&answered.map_err(host("ask KVM for its CPUID"))??, config.cpus);
+    // A host that is busy elsewhere may not have let the thread begin: then it is asked here.
+    let model = match supported.get_or_init(|| Supported::ask(&kvm).ok()) {
+        Some(supported) => CpuModel::new(supported, config.cpus),
+        // Once more, for what KVM says to it.
+        None => CpuModel::new(&Supported::ask(&kvm)?, config.cpus),
+    };
     let created: Result<Vec<_>, _> = (0..config.cpus).map(|index| vm.create_vcpu(index, &model)).collect();
     let created = created?;
     if let Some(first) = created.first() {
