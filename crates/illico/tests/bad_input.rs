@@ -244,6 +244,31 @@ fn network_cards() {
 }
 
 #[test]
+fn vsock_sockets() {
+    let folder = folder();
+    let _listener = std::os::unix::net::UnixListener::bind(folder.path().join("live")).unwrap();
+    let long = format!("path={}", "x".repeat(97));
+    for (text, begin, words) in [
+        ("path=live", "--vsock path=live: ", &["a running program listens there already"][..]),
+        ("path=text", "--vsock path=text: ", &["exists and is not a socket"]),
+        ("path=none/vm", "--vsock path=none/vm: ", &["No such file", "a folder that exists"]),
+        (&long, "--vsock path=xxx", &["97 bytes are too many", "at most 96"]),
+        ("path=vm,cid=2", "--vsock cid=2: ", &["from 3 to 4294967294"]),
+        ("path=vm,cid=-1", "--vsock: ", &["cid=-1"]),
+        ("cid=3", "--vsock: ", &["missing field `path`"]),
+        ("path=vm,sorbet=1", "--vsock: ", &["unknown field `sorbet`"]),
+    ] {
+        let said = complaint(folder.path(), &["boot", "--kernel", ":probe:", "--vsock", text]);
+        assert!(said.starts_with(begin), "{text}: {said}");
+        for word in words {
+            assert!(said.contains(word), "{text} without {word:?}: {said}");
+        }
+    }
+    // What fails behind it leaves no socket either, and one that was left behind is no obstacle.
+    complaint(folder.path(), &["boot", "--kernel", "noise", "--vsock", "path=vm"]);
+}
+
+#[test]
 fn words_that_no_option_knows() {
     for (option, choices) in [
         ("--console", "virtio, uart, none"),

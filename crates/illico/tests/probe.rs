@@ -5,6 +5,7 @@ mod illico;
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
@@ -92,6 +93,26 @@ fn the_first_sigterm_presses_the_button_and_the_second_one_stops() {
     }
     let (status, _, host) = told(machine.wait_with_output().unwrap());
     assert_eq!((status, host.as_str()), (143, "illico: stopped\n"));
+}
+
+/// However the machine ends; only a kill leaves it, and then the next one takes its place.
+#[test]
+fn the_socket_of_vsock_is_there_while_the_machine_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("vm");
+    for (signals, status) in [(&[Signal::KILL][..], None), (&[Signal::TERM, Signal::TERM], Some(143)), (&[], Some(0))] {
+        let mut command = machine(folder.path(), "echo", &["--vsock", "path=vm"]);
+        let mut machine = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut keyboard = machine.stdin.take().unwrap();
+        let mut screen = BufReader::new(machine.stdout.take().unwrap()).lines().map(Result::unwrap);
+        keyboard.write_all(b"word\n").unwrap();
+        assert!(screen.any(|line| line.contains("word")));
+        UnixStream::connect(&socket).unwrap();
+        signals.iter().for_each(|&signal| kill_process(Pid::from_child(&machine), signal).unwrap());
+        keyboard.write_all(b"quit\n").unwrap_or_default();
+        let ended = machine.wait().unwrap().code();
+        assert_eq!((ended, socket.exists()), (status, status.is_none()));
+    }
 }
 
 /// What docs/exits.md promises, in a report with a disk that was read.

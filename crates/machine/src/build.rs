@@ -155,7 +155,8 @@ impl Start {
 pub fn build(config: &Config, start: Start, parts: Parts) -> Result<Machine, BuildError> {
     let Start { kvm, main_thread, supported } = start;
     let layout = Layout::around_hole(config.memory.0);
-    let opened = devices::open(config, &layout, parts.console).map_err(BuildError::Device)?;
+    let mut opened = devices::open(config, &layout, parts.console).map_err(BuildError::Device)?;
+    let sockets = opened.iter_mut().filter_map(|opened| opened.socket.take()).collect();
     let gsis = Gsis::of(config, parts.uart.is_some(), opened.len());
     let ram = Ram::new(&layout, config.hugepages.into()).map_err(|source| {
         let (memory, pages) = (config.memory, config.hugepages);
@@ -216,7 +217,7 @@ pub fn build(config: &Config, start: Start, parts: Parts) -> Result<Machine, Bui
     };
     let vcpus = (0..).zip(created).map(thread).collect();
     let control = Control { ending, irqs, power_button: gsis.power_button };
-    Ok(Machine { vcpus, bus, main_loop, main_thread, loops, control, seen })
+    Ok(Machine { vcpus, bus, main_loop, main_thread, loops, control, seen, sockets })
 }
 
 /// Puts the kernel and all that it is handed into RAM.

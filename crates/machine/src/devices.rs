@@ -9,6 +9,7 @@ use illico_virtio::device::Device;
 use illico_virtio::entropy::{Entropy, EntropySpec};
 use illico_virtio::net::Net;
 use illico_virtio::pmem::Pmem;
+use illico_virtio::vsock::{SocketFile, Vsock};
 
 use crate::config::{Config, Switch};
 
@@ -25,6 +26,8 @@ pub struct Opened {
     pub threads: usize,
     /// What polling cost, by queue, if it polls.
     pub polls: Vec<Arc<PollCounters>>,
+    /// A socket of the host that is removed when this is dropped: at the end of the machine.
+    pub socket: Option<SocketFile>,
 }
 
 impl Opened {
@@ -33,7 +36,7 @@ impl Opened {
     }
 
     fn boxed(device: Box<dyn Device>) -> Self {
-        Self { device, memory: None, threads: 0, polls: Vec::new() }
+        Self { device, memory: None, threads: 0, polls: Vec::new(), socket: None }
     }
 }
 
@@ -64,6 +67,10 @@ pub fn open(config: &Config, layout: &Layout, console: Option<Box<dyn Device>>) 
         // Each pair of queues is worked by a thread of its own once there are several.
         let threads = if spec.queues > 1 { spec.queues.into() } else { 0 };
         devices.push(Opened { threads, ..Opened::shared(net) });
+    }
+    if let Some(spec) = &config.vsock {
+        let (vsock, socket) = Vsock::open(spec)?;
+        devices.push(Opened { socket: Some(socket), ..Opened::shared(vsock) });
     }
     if config.entropy == Switch::On {
         devices.push(Opened::shared(Entropy::open(&EntropySpec {})?));

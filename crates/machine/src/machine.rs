@@ -6,6 +6,7 @@ use std::sync::Arc;
 use illico_virtio::block::PollCounters;
 use illico_virtio::event_loop::{EventLoop, LoopHandle};
 use illico_virtio::transport::core::QueuePort;
+use illico_virtio::vsock::SocketFile;
 
 use crate::bus::Bus;
 use crate::control::{Control, End};
@@ -25,6 +26,8 @@ pub struct Machine {
     pub(crate) loops: Vec<LoopHandle>,
     pub(crate) control: Control,
     pub(crate) seen: Vec<Seen>,
+    /// Removed at the end, however the machine ends.
+    pub(crate) sockets: Vec<SocketFile>,
 }
 
 /// What is looked at of a device while it runs and afterwards.
@@ -112,7 +115,7 @@ impl Machine {
 
     /// Runs the first vCPU on this thread, and the rest of the machine on its own, until it ends.
     pub fn run(self) -> io::Result<Outcome> {
-        let Self { vcpus, bus, main_loop, main_thread, loops, control, seen } = self;
+        let Self { vcpus, bus, main_loop, main_thread, loops, control, seen, sockets } = self;
         let failed = control.clone();
         let main_thread = main_thread.serve(main_loop, move || failed.stop());
         let mut vcpus = vcpus.into_iter();
@@ -135,6 +138,7 @@ impl Machine {
         bus.reset();
         main_thread.stop();
         loops.iter().for_each(LoopHandle::stop);
+        drop(sockets);
         let end = control.ending.get().cloned().unwrap_or(End::Stopped);
         Ok(Outcome { end, vcpus, seen })
     }

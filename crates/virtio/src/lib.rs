@@ -25,3 +25,4 @@ pub mod spec;
 #[cfg(any(test, feature = "testkit"))]
 pub mod testkit;
 pub mod transport;
+pub mod vsock;

@@ -37,6 +37,8 @@ pub enum Kind {
     Console,
     /// A source of random bytes, § 5.4.
     Entropy,
+    /// Streams between programs of the guest and of the host, § 5.10.
+    Vsock,
     /// Host memory that the guest maps, § 5.19.
     Pmem,
 }
@@ -49,6 +51,7 @@ impl Kind {
             Self::Block => 2,
             Self::Console => 3,
             Self::Entropy => 4,
+            Self::Vsock => 19,
             Self::Pmem => 27,
         }
     }
@@ -60,6 +63,7 @@ impl Kind {
             Self::Block => "block",
             Self::Console => "console",
             Self::Entropy => "entropy",
+            Self::Vsock => "vsock",
             Self::Pmem => "pmem",
         }
     }
@@ -71,6 +75,7 @@ impl Kind {
             Self::Block => [0x01, 0x80, 0x00],
             Self::Console => [0x07, 0x80, 0x00],
             Self::Entropy => [0xff, 0x00, 0x00],
+            Self::Vsock => [0x07, 0x80, 0x00],
             Self::Pmem => [0x05, 0x80, 0x00],
         }
     }

@@ -68,6 +68,12 @@ pub struct Boot {
     #[arg(long, value_name = "tap=NAME[,mac=ADDR][,queues=N]")]
     pub net: Vec<String>,
 
+    /// A VirtIO vsock device. A host program reaches the guest's port P by a connection to the unix socket and the
+    /// line `CONNECT P`; the guest reaches the unix socket SOCKET_P by a connection to port P of CID 2.
+    /// Example: --vsock path=/run/user/1000/vm.sock
+    #[arg(long, value_name = "path=SOCKET[,cid=N]")]
+    pub vsock: Option<String>,
+
     /// A VirtIO source of random bytes [default: on]. Example: --entropy off
     #[arg(long, value_name = "on|off")]
     pub entropy: Option<String>,

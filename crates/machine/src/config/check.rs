@@ -82,7 +82,7 @@ impl Config {
     pub fn device_count(&self) -> usize {
         let console = usize::from(self.console == Console::Virtio);
         let entropy = usize::from(self.entropy == super::Switch::On);
-        console + entropy + self.disk.len() + self.pmem.len() + self.net.len()
+        console + entropy + self.disk.len() + self.pmem.len() + self.net.len() + usize::from(self.vsock.is_some())
     }
 
     /// A file that a guest writes must not be seen by it twice: the two would not know of each other.

@@ -10,6 +10,7 @@ use illico_memory::Pages;
 use illico_virtio::block::DiskSpec;
 use illico_virtio::net::NetSpec;
 use illico_virtio::pmem::PmemSpec;
+use illico_virtio::vsock::VsockSpec;
 use serde::{Deserialize, Serialize};
 
 pub use check::{ConfigError, Mistake};
@@ -40,6 +41,8 @@ pub struct Config {
     pub pmem: Vec<PmemSpec>,
     /// Network cards.
     pub net: Vec<NetSpec>,
+    /// Streams to and from programs of the host.
+    pub vsock: Option<VsockSpec>,
     /// Whether there is a source of random bytes.
     pub entropy: Switch,
     /// What the console is.
@@ -66,6 +69,7 @@ impl Default for Config {
             disk: Vec::new(),
             pmem: Vec::new(),
             net: Vec::new(),
+            vsock: None,
             entropy: Switch::On,
             console: Console::Virtio,
             rtc: false,

@@ -38,6 +38,9 @@ pub fn from(options: &Boot) -> Result<Config, Failure> {
     append("--disk", &options.disk, &mut config.disk)?;
     append("--pmem", &options.pmem, &mut config.pmem)?;
     append("--net", &options.net, &mut config.net)?;
+    if let Some(text) = &options.vsock {
+        config.vsock = Some(key_value::from_str(text).map_err(|error| format!("--vsock: {error}"))?);
+    }
     choose("--entropy", options.entropy.as_deref(), &mut config.entropy)?;
     choose("--console", options.console.as_deref(), &mut config.console)?;
     config.rtc |= options.rtc;

@@ -1,0 +1,90 @@
+//! What a person says about vsock (`--vsock`), and what can be wrong with it.
+
+use std::io;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// A vsock device.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VsockSpec {
+    /// The unix socket that host programs connect to. A connection of the guest to port P of the host goes to the
+    /// unix socket `PATH_P`.
+    pub path: PathBuf,
+    /// The guest's context id, from 3 up. Only the guest sees it.
+    #[serde(default = "first_cid")]
+    pub cid: u32,
+}
+
+/// § 5.10.4: 0, 1 and 2 are taken, and 2^32 - 1 means any.
+pub const FIRST_CID: u32 = 3;
+const ANY_CID: u32 = u32::MAX;
+
+/// `sun_path` has 108 bytes (unix(7)), one of them a zero. A guest's connections go to names that are longer by up to
+/// eleven bytes, `_4294967295`.
+pub const LONGEST_PATH: usize = 108 - 1 - 11;
+
+fn first_cid() -> u32 {
+    FIRST_CID
+}
+
+/// The device cannot be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum VsockError {
+    /// A context id that is no guest's.
+    #[error("--vsock cid={cid}: a guest's context id is from {FIRST_CID} to {}", ANY_CID - 1)]
+    Cid {
+        /// What was asked for.
+        cid: u32,
+    },
+    /// A name that does not fit.
+    #[error(
+        "--vsock path={}: {len} bytes are too many: the name of a unix socket has at most {LONGEST_PATH}, so that \
+         PATH_PORT fits too; use a shorter folder", path.display()
+    )]
+    Long {
+        /// The name.
+        path: PathBuf,
+        /// Its length.
+        len: usize,
+    },
+    /// Somebody listens there.
+    #[error("--vsock path={}: a running program listens there already; choose another name", path.display())]
+    InUse {
+        /// The name.
+        path: PathBuf,
+    },
+    /// Something that is not to be replaced.
+    #[error("--vsock path={}: it exists and is not a socket; choose another name", path.display())]
+    NotASocket {
+        /// The name.
+        path: PathBuf,
+    },
+    /// Something else.
+    #[error("--vsock path={}: {what}", path.display())]
+    Host {
+        /// The name.
+        path: PathBuf,
+        /// What was tried.
+        what: &'static str,
+        /// What the kernel said.
+        #[source]
+        source: io::Error,
+    },
+}
+
+impl VsockSpec {
+    /// Checks numbers and lengths.
+    pub fn check(&self) -> Result<(), VsockError> {
+        let Self { path, cid } = self;
+        if !(FIRST_CID..ANY_CID).contains(cid) {
+            return Err(VsockError::Cid { cid: *cid });
+        }
+        let len = path.as_os_str().len();
+        if len > LONGEST_PATH {
+            return Err(VsockError::Long { path: path.clone(), len });
+        }
+        Ok(())
+    }
+}
