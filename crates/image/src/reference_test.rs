@@ -110,7 +110,7 @@ proptest! {
     #[test]
     fn a_name_reads_as_it_is_written(
         registry in prop_oneof![Just(""), Just("quay.io/"), Just("localhost:5000/"), Just("[::1]:80/")],
-        path in "[a-z0-9]{1,4}((\\.|_|__|-{1,3})[a-z0-9]{1,3}){0,2}(/[a-z0-9]{1,3}){0,2}",
+        path in r"[a-z0-9]{1,4}((_|__|-{1,3})[a-z0-9]{1,3}){0,2}(/[a-z0-9]{1,3}\.?[a-z0-9]){0,2}",
         tag in proptest::option::of("[A-Za-z0-9_][A-Za-z0-9._-]{0,20}"),
         digest in any::<bool>(),
     ) {
