@@ -61,6 +61,12 @@ impl Digest {
     }
 }
 
+impl From<Sha256> for Digest {
+    fn from(sum: Sha256) -> Self {
+        Self(sum.finalize().into())
+    }
+}
+
 impl FromStr for Digest {
     type Err = NoDigest;
 

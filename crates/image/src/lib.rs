@@ -2,18 +2,37 @@
 //!
 //! - [`ImageSource`] says where an image comes from: a registry, an OCI layout, an archive, a tar, a folder, or a file
 //!   system image that is used as it is.
-//! - [`Store::resolve`] turns a source into an [`Image`]: one EROFS file that holds the whole root, and what the image's
+//! - [`Store::resolve`] turns a source into an [`Image`]: one file that holds the whole root, and what the image's
 //!   configuration says about the program to start.
-//! - Nothing of an image is ever unpacked into the host's file system: entries of layers become inodes of the EROFS file.
+//! - Nothing of an image is ever unpacked into the host's file system: entries of layers become inodes of an EROFS file.
 //!
 //! This crate knows nothing of machines and devices, and everything that it reads was written by others.
 
 #![forbid(unsafe_code)]
 
+pub mod compress;
+mod config;
 pub mod digest;
 pub mod erofs;
+mod error;
+pub mod layer;
+mod limits;
+pub mod oci;
+mod origin;
+mod progress;
 pub mod reference;
+mod resolve;
+mod source;
+mod store;
+pub mod tar;
 pub mod tree;
+mod verified;
 
+pub use config::ImageConfig;
 pub use digest::Digest;
+pub use error::Error;
+pub use limits::Limits;
+pub use progress::{Progress, Watch, unwatched};
 pub use reference::Reference;
+pub use source::{ImageSource, RootKind, SourceError};
+pub use store::{Image, Record, RootFile, Store, Stored};

@@ -1,0 +1,20 @@
+//! How far the work on an image is, for whoever shows it.
+
+/// What happens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress<'a> {
+    /// A piece of work begins, of so many bytes if that is known.
+    Begin { what: &'a str, bytes: Option<u64> },
+    /// So many bytes more are done.
+    Advance(u64),
+    /// The piece is done.
+    End,
+    /// Another illico does the same work; it is waited for.
+    Wait,
+}
+
+/// Who is told.
+pub type Watch<'a> = &'a mut dyn FnMut(Progress<'_>);
+
+/// Nobody is told.
+pub fn unwatched(_: Progress<'_>) {}

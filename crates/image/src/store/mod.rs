@@ -1,0 +1,258 @@
+//! The store: a folder of the user with one file system and one record an image.
+//!
+//! | file | what it is |
+//! | --- | --- |
+//! | `HEX.erofs` (`.ext4`, `.squashfs`) | the root file system of the image with this digest |
+//! | `HEX.json` | its record: an image is there if and only if this file is |
+//! | `names.json` | which names lead to which digests |
+//! | `lock` | held (flock) while names change |
+//! | `*.part` | an image that is being made, held by its maker; whoever finds one that nobody holds may remove it |
+//!
+//! Every file is written under another name, synced and renamed, so that a reader finds all of it or nothing, whatever
+//! dies in between. The layers are not kept: what a guest needs is their sum.
+
+mod names;
+mod part;
+mod record;
+
+use std::collections::BTreeMap;
+use std::env;
+use std::fs::{self, DirBuilder, File};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::path::{Path, PathBuf};
+
+use crate::config::ImageConfig;
+use crate::digest::Digest;
+use crate::error::Error;
+use crate::limits::Limits;
+use crate::source::RootKind;
+
+pub(crate) use part::Part;
+pub use record::Record;
+
+/// Where images are kept.
+#[derive(Debug, Clone)]
+pub struct Store {
+    folder: PathBuf,
+    pub(crate) limits: Limits,
+}
+
+/// What a machine starts from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Image {
+    /// The digest of its configuration, or of what it was imported from; a file that is used as it is has none.
+    pub id: Option<Digest>,
+    pub root: RootFile,
+    pub config: ImageConfig,
+}
+
+/// A file that holds a root file system.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RootFile {
+    pub path: PathBuf,
+    pub kind: RootKind,
+}
+
+/// An image in the store, for lists.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stored {
+    pub id: Digest,
+    /// As short as people write them.
+    pub names: Vec<String>,
+    pub record: Record,
+    /// Bytes on the disk of the host.
+    pub disk: u64,
+}
+
+impl Store {
+    /// The user's: `illico/images` under `$XDG_DATA_HOME`, or under `~/.local/share`.
+    pub fn of_user() -> Result<Self, Error> {
+        let absolute = |name| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+        let base = absolute("XDG_DATA_HOME").or_else(|| absolute("HOME").map(|home| home.join(".local/share")));
+        Self::open(&base.ok_or(Error::NoHome)?.join("illico/images"))
+    }
+
+    /// The store in this folder, which is made if need be.
+    pub fn open(folder: &Path) -> Result<Self, Error> {
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
+        made.map_err(Error::file("make the folder", folder))?;
+        Ok(Self { folder: folder.to_owned(), limits: Limits::default() })
+    }
+
+    /// With other limits for what is unpacked.
+    #[must_use]
+    pub fn with_limits(self, limits: Limits) -> Self {
+        Self { limits, ..self }
+    }
+
+    /// An image by its digest.
+    pub fn image(&self, id: Digest) -> Result<Option<Image>, Error> {
+        let Some(record) = record::read(&self.record_path(id))? else { return Ok(None) };
+        let path = self.root_path(id, record.kind);
+        // Somebody may have removed the file by hand.
+        if !path.is_file() {
+            return Ok(None);
+        }
+        Ok(Some(Image { id: Some(id), root: RootFile { path, kind: record.kind }, config: record.config }))
+    }
+
+    /// All images, by their names and the unnamed last.
+    pub fn list(&self) -> Result<Vec<Stored>, Error> {
+        let names = self.names()?;
+        let mut all = Vec::new();
+        for id in self.ids()? {
+            let Some(record) = record::read(&self.record_path(id))? else { continue };
+            let disk = self.root_path(id, record.kind).metadata().map_or(0, |file| file.blocks().saturating_mul(512));
+            let names = names.iter().filter(|&(_, &one)| one == id);
+            let names = names
+                .map(|(name, _)| name.parse().map_or_else(|_| name.clone(), |one: crate::Reference| one.familiar()));
+            all.push(Stored { id, names: names.collect(), record, disk });
+        }
+        all.sort_by(|a, b| (a.names.is_empty(), &a.names, a.id).cmp(&(b.names.is_empty(), &b.names, b.id)));
+        Ok(all)
+    }
+
+    /// Removes a name, and the image with its last name; or an image by its digest, of which the beginning is enough. Says
+    /// what was removed.
+    pub fn remove(&self, name: &str) -> Result<Vec<String>, Error> {
+        let lock = self.lock()?;
+        let mut names = self.names()?;
+        let full = name.parse().ok().map(|one: crate::Reference| one.to_string());
+        let mut removed = Vec::new();
+        let id = match full.and_then(|full| names.remove(&full)) {
+            Some(id) => {
+                removed.push(name.to_owned());
+                id
+            }
+            None => {
+                let id = self.by_prefix(name)?;
+                names.retain(|name, one| {
+                    if *one == id {
+                        removed
+                            .push(name.parse().map_or_else(|_| name.clone(), |one: crate::Reference| one.familiar()));
+                    }
+                    *one != id
+                });
+                id
+            }
+        };
+        self.write_names(&names, &lock)?;
+        if !names.values().any(|&one| one == id) {
+            self.remove_image(id)?;
+            removed.push(id.to_string());
+        }
+        Ok(removed)
+    }
+
+    /// Removes images without a name and what dead processes left. Says how many images and bytes that were.
+    pub fn prune(&self) -> Result<(usize, u64), Error> {
+        let lock = self.lock()?;
+        let names = self.names()?;
+        let (mut count, mut bytes) = (0, 0_u64);
+        for stored in self.list()? {
+            if !names.values().any(|&one| one == stored.id) {
+                self.remove_image(stored.id)?;
+                count += 1;
+                bytes = bytes.saturating_add(stored.disk);
+            }
+        }
+        bytes = bytes.saturating_add(self.remove_leftovers()?);
+        drop(lock);
+        Ok((count, bytes))
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    pub(crate) fn record_path(&self, id: Digest) -> PathBuf {
+        self.folder.join(format!("{}.json", id.hex()))
+    }
+
+    pub(crate) fn root_path(&self, id: Digest, kind: RootKind) -> PathBuf {
+        self.folder.join(format!("{}.{}", id.hex(), kind.name()))
+    }
+
+    fn ids(&self) -> Result<Vec<Digest>, Error> {
+        let hex = |name: &str| Digest::from_hex(name.strip_suffix(".json")?).ok();
+        Ok(self.files()?.iter().filter_map(|name| hex(name)).collect())
+    }
+
+    fn files(&self) -> Result<Vec<String>, Error> {
+        let entries = fs::read_dir(&self.folder).map_err(Error::file("list", &self.folder))?;
+        let names = entries.filter_map(Result::ok).filter_map(|entry| entry.file_name().into_string().ok());
+        Ok(names.collect())
+    }
+
+    fn by_prefix(&self, text: &str) -> Result<Digest, Error> {
+        let prefix = text.strip_prefix("sha256:").unwrap_or(text);
+        let unknown = || Error::Unknown(text.to_owned());
+        if prefix.len() < 4 {
+            return Err(unknown());
+        }
+        let mut matching = self.ids()?;
+        matching.retain(|id| id.hex().starts_with(prefix));
+        match matching[..] {
+            [] => Err(unknown()),
+            [id] => Ok(id),
+            _ => Err(Error::Ambiguous(text.to_owned())),
+        }
+    }
+
+    /// The record goes first: without it, the rest is nobody's.
+    fn remove_image(&self, id: Digest) -> Result<(), Error> {
+        remove(&self.record_path(id))?;
+        for kind in [RootKind::Erofs, RootKind::Ext4, RootKind::Squashfs] {
+            remove(&self.root_path(id, kind))?;
+        }
+        Ok(())
+    }
+
+    /// Removes parts that nobody holds, and file systems without a record. Says how many bytes those had.
+    fn remove_leftovers(&self) -> Result<u64, Error> {
+        let mut bytes = 0_u64;
+        for name in self.files()? {
+            let path = self.folder.join(&name);
+            let Ok(metadata) = path.metadata() else { continue };
+            let (stem, end) = name.rsplit_once('.').unwrap_or((&name, ""));
+            let orphan = match end {
+                "erofs" | "ext4" | "squashfs" => match Digest::from_hex(stem) {
+                    // Its maker renames it and writes the record after that, and holds the part meanwhile.
+                    Ok(id) => !self.record_path(id).exists() && part::is_free(&self.part_path(stem)),
+                    Err(_) => false,
+                },
+                "part" => part::is_free(&path),
+                _ => false,
+            };
+            if orphan {
+                remove(&path)?;
+                bytes = bytes.saturating_add(metadata.blocks().saturating_mul(512));
+            }
+        }
+        Ok(bytes)
+    }
+
+    fn part_path(&self, stem: &str) -> PathBuf {
+        self.folder.join(format!("{stem}.part"))
+    }
+}
+
+fn remove(path: &Path) -> Result<(), Error> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::file("remove", path)(error)),
+        _ => Ok(()),
+    }
+}
+
+/// Makes renames in a folder last.
+fn sync_folder(folder: &Path) -> Result<(), Error> {
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(Error::file("sync", folder))
+}
+
+/// Which names lead where.
+type Names = BTreeMap<String, Digest>;
+
+#[cfg(test)]
+#[path = "store_test.rs"]
+mod tests;
