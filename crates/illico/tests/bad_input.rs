@@ -269,6 +269,29 @@ fn vsock_sockets() {
 }
 
 #[test]
+fn shared_folders() {
+    let fs = |text| ["--kernel", ":probe:", "--fs", text];
+    refused(&[
+        (&fs("path=none,tag=a"), "--fs path=none", &["No such file", "mkdir"]),
+        (&fs("path=text,tag=a"), "--fs path=text", &["Not a directory", "the folder that the file is in"]),
+        (&fs("path=pipe,tag=a"), "--fs path=pipe", &["Not a directory"]),
+        (&fs("path=/proc,tag=a"), "--fs path=/proc", &["pseudo file system", "the guest has its own"]),
+        (&fs("path=folder,tag="), "--fs tag=", &["1 to 36 bytes"]),
+        (&fs("path=folder,tag=a-tag-that-is-longer-than-it-may-be-here"), "--fs tag=", &["1 to 36 bytes"]),
+        (&fs("path=folder"), "--fs", &["missing field `tag`"]),
+        (&fs("path=folder,tag=a,owner=me"), "--fs", &["\"me\" is not UID or UID:GID"]),
+        (&fs("path=folder,tag=a,cache=never"), "--fs", &["cache=never", "auto, always"]),
+        (&fs("path=folder,tag=a,xattr=some"), "--fs", &["xattr=some", "on nor off"]),
+        (&fs("path=folder,tag=a,sorbet"), "--fs", &["unknown field `sorbet`"]),
+        (
+            &["--kernel", ":probe:", "--fs", "path=folder,tag=a", "--fs", "path=.,tag=a"],
+            "--fs",
+            &["tag=a is given twice", "a tag of its own"],
+        ),
+    ]);
+}
+
+#[test]
 fn words_that_no_option_knows() {
     for (option, choices) in [
         ("--console", "virtio, uart, none"),

@@ -7,6 +7,7 @@ use illico_memory::{GuestAddress, Layout, Window};
 use illico_virtio::block::{Block, Poll, PollCounters};
 use illico_virtio::device::Device;
 use illico_virtio::entropy::{Entropy, EntropySpec};
+use illico_virtio::fs::Fs;
 use illico_virtio::net::Net;
 use illico_virtio::pmem::Pmem;
 use illico_virtio::vsock::{SocketFile, Vsock};
@@ -61,6 +62,11 @@ pub fn open(config: &Config, layout: &Layout, console: Option<Box<dyn Device>>) 
         let memory = Some((next, pmem.window().clone(), !spec.readonly));
         next = GuestAddress((next.0 + pmem.size()).next_multiple_of(PMEM_ALIGN));
         devices.push(Opened { memory, ..Opened::shared(pmem) });
+    }
+    for (index, spec) in config.fs.iter().enumerate() {
+        let share = Fs::open(spec, format!("fs{index}"))?;
+        // Its calls may take as long as the host's disks do.
+        devices.push(Opened { threads: 1, ..Opened::shared(share) });
     }
     for (index, spec) in config.net.iter().enumerate() {
         let net = Net::open(spec, format!("net{index}"))?;

@@ -15,6 +15,7 @@ pub mod counters;
 pub mod device;
 pub mod entropy;
 pub mod event_loop;
+pub mod fs;
 pub mod image_lock;
 pub mod interrupt;
 pub mod net;

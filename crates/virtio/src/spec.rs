@@ -39,6 +39,8 @@ pub enum Kind {
     Entropy,
     /// Streams between programs of the guest and of the host, § 5.10.
     Vsock,
+    /// A folder of the host, § 5.11.
+    Fs,
     /// Host memory that the guest maps, § 5.19.
     Pmem,
 }
@@ -52,6 +54,7 @@ impl Kind {
             Self::Console => 3,
             Self::Entropy => 4,
             Self::Vsock => 19,
+            Self::Fs => 26,
             Self::Pmem => 27,
         }
     }
@@ -64,6 +67,7 @@ impl Kind {
             Self::Console => "console",
             Self::Entropy => "entropy",
             Self::Vsock => "vsock",
+            Self::Fs => "fs",
             Self::Pmem => "pmem",
         }
     }
@@ -76,6 +80,7 @@ impl Kind {
             Self::Console => [0x07, 0x80, 0x00],
             Self::Entropy => [0xff, 0x00, 0x00],
             Self::Vsock => [0x07, 0x80, 0x00],
+            Self::Fs => [0x01, 0x80, 0x00],
             Self::Pmem => [0x05, 0x80, 0x00],
         }
     }

@@ -64,6 +64,12 @@ pub struct Boot {
     #[arg(long, value_name = "path=FILE[,readonly]")]
     pub pmem: Vec<String>,
 
+    /// A folder of the host, shared with the guest (virtio-fs), which mounts it by its tag; may be repeated.
+    /// Nothing outside of it can be reached. What belongs to you belongs to `owner` in the guest [default: 0:0].
+    /// Example: --fs path=src,tag=src,readonly, then in the guest: mount -t virtiofs src /mnt
+    #[arg(long, value_name = "path=DIR,tag=NAME[,readonly][,owner=UID[:GID]][,cache=auto|always][,xattr=on|off]")]
+    pub fs: Vec<String>,
+
     /// A VirtIO network card on a tap that exists; may be repeated. Example: --net tap=tap0
     #[arg(long, value_name = "tap=NAME[,mac=ADDR][,queues=N]")]
     pub net: Vec<String>,

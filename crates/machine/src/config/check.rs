@@ -75,6 +75,11 @@ impl Config {
                 wrong("--net", format!("tap={} is given twice: each card needs a tap of its own", net.tap));
             }
         }
+        for (index, share) in self.fs.iter().enumerate() {
+            if self.fs[..index].iter().any(|other| other.tag == share.tag) {
+                wrong("--fs", format!("tag={} is given twice: each folder needs a tag of its own", share.tag));
+            }
+        }
         if mistakes.is_empty() { Ok(()) } else { Err(ConfigError(mistakes)) }
     }
 
@@ -82,7 +87,9 @@ impl Config {
     pub fn device_count(&self) -> usize {
         let console = usize::from(self.console == Console::Virtio);
         let entropy = usize::from(self.entropy == super::Switch::On);
-        console + entropy + self.disk.len() + self.pmem.len() + self.net.len() + usize::from(self.vsock.is_some())
+        let vsock = usize::from(self.vsock.is_some());
+        let lists = self.disk.len() + self.pmem.len() + self.fs.len() + self.net.len();
+        console + entropy + vsock + lists
     }
 
     /// A file that a guest writes must not be seen by it twice: the two would not know of each other.

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use illico_memory::Pages;
 use illico_virtio::block::DiskSpec;
+use illico_virtio::fs::FsSpec;
 use illico_virtio::net::NetSpec;
 use illico_virtio::pmem::PmemSpec;
 use illico_virtio::vsock::VsockSpec;
@@ -39,6 +40,8 @@ pub struct Config {
     pub disk: Vec<DiskSpec>,
     /// Files that the guest maps as memory.
     pub pmem: Vec<PmemSpec>,
+    /// Folders of the host.
+    pub fs: Vec<FsSpec>,
     /// Network cards.
     pub net: Vec<NetSpec>,
     /// Streams to and from programs of the host.
@@ -68,6 +71,7 @@ impl Default for Config {
             memory: Size::mebibytes(512),
             disk: Vec::new(),
             pmem: Vec::new(),
+            fs: Vec::new(),
             net: Vec::new(),
             vsock: None,
             entropy: Switch::On,

@@ -37,6 +37,7 @@ pub fn from(options: &Boot) -> Result<Config, Failure> {
     }
     append("--disk", &options.disk, &mut config.disk)?;
     append("--pmem", &options.pmem, &mut config.pmem)?;
+    append("--fs", &options.fs, &mut config.fs)?;
     append("--net", &options.net, &mut config.net)?;
     if let Some(text) = &options.vsock {
         config.vsock = Some(key_value::from_str(text).map_err(|error| format!("--vsock: {error}"))?);

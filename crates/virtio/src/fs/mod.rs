@@ -1,0 +1,158 @@
+//! The file system device (VirtIO 1.3 § 5.11): a folder of the host in the guest, by the FUSE protocol.
+//!
+//! It is served in this process, on a thread of its own, for the calls may take as long as the host's disks do.
+//! There is a high-priority queue and one of requests; no notification queue and no DAX window.
+
+mod descriptors;
+mod passthrough;
+mod protocol;
+mod request;
+mod server;
+mod spec;
+
+use std::sync::Arc;
+
+use zerocopy::little_endian::U32;
+use zerocopy::{Immutable, IntoBytes};
+
+use crate::complaints::Complaints;
+use crate::device::{Activation, Device};
+use crate::event_loop::{Fault, Polling, Source, Worker};
+use crate::queue::Queue;
+use crate::spec::Kind;
+
+use descriptors::Pool;
+use passthrough::Share;
+use server::Server;
+pub use spec::{Cache, FsError, FsSpec, Owner, OwnerError, TAG_BYTES};
+
+/// Forgotten nodes come by the first queue, all else by the second, § 5.11.2.
+const QUEUES: usize = 2;
+
+/// Entries of each queue. A chain has at most as many descriptors: those of `MAX_WRITE` bytes in pages, and
+/// headers.
+const QUEUE_SIZE: u16 = 512;
+
+/// What is served before the driver is told, in the unit that `cost` counts.
+const TURN: usize = 64;
+
+/// The configuration space, § 5.11.4.
+#[derive(IntoBytes, Immutable)]
+#[repr(C)]
+struct Config {
+    tag: [u8; TAG_BYTES],
+    num_request_queues: U32,
+}
+
+/// A shared folder at rest.
+#[derive(Debug)]
+pub struct Fs {
+    share: Arc<Share>,
+    tag: [u8; TAG_BYTES],
+    name: String,
+    complaints: Arc<Complaints>,
+}
+
+impl Fs {
+    /// Opens what `spec` says; `name` is what the device is called.
+    pub fn open(spec: &FsSpec, name: String) -> Result<Self, FsError> {
+        Self::open_with(spec, name, Pool::of_process())
+    }
+
+    fn open_with(spec: &FsSpec, name: String, pool: Arc<Pool>) -> Result<Self, FsError> {
+        let share = Share::open(spec, pool)?;
+        let mut tag = [0; TAG_BYTES];
+        // `Share::open` has checked that it fits.
+        tag[..spec.tag.len()].copy_from_slice(spec.tag.as_bytes());
+        Ok(Self { share: Arc::new(share), tag, name, complaints: Arc::default() })
+    }
+}
+
+impl Device for Fs {
+    fn kind(&self) -> Kind {
+        Kind::Fs
+    }
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn features(&self) -> u64 {
+        0
+    }
+
+    fn queue_sizes(&self) -> Vec<u16> {
+        vec![QUEUE_SIZE; QUEUES]
+    }
+
+    fn config(&self) -> Vec<u8> {
+        Config { tag: self.tag, num_request_queues: 1.into() }.as_bytes().to_vec()
+    }
+
+    fn start(&mut self, mut activation: Activation) -> Result<Vec<Box<dyn Worker>>, Fault> {
+        let queues = [activation.take_queue(0)?, activation.take_queue(1)?];
+        let server = Server::new(Arc::clone(&self.share), &activation.ram)
+            .map_err(|error| Fault::new(format!("opening the shared folder: {error}")))?;
+        let (name, complaints) = (self.name.clone(), Arc::clone(&self.complaints));
+        Ok(vec![Box::new(Waiter { queues, server, name, complaints })])
+    }
+}
+
+/// Brings requests to the server and replies back.
+struct Waiter {
+    queues: [Queue; QUEUES],
+    server: Server,
+    name: String,
+    complaints: Arc<Complaints>,
+}
+
+impl Waiter {
+    /// Serves both queues until they are empty, or until the loop should look at its other business.
+    fn serve(&mut self) -> Result<Polling, Fault> {
+        let mut more = false;
+        for queue in &mut self.queues {
+            queue.disable_kicks();
+            let mut cost = 0;
+            while let Some(mut chain) = queue.pop()? {
+                cost += 1 + (chain.readable.len() + chain.writable.len()) / (16 << 10);
+                queue.count_from_guest(chain.readable.len() as u64);
+                let written = self.server.serve(&mut chain).unwrap_or_else(|why| {
+                    self.complaints.tell(|| format!("{}: {why}", self.name));
+                    0
+                });
+                queue.complete(chain, written);
+                if cost >= TURN {
+                    break;
+                }
+            }
+            queue.signal();
+            more |= queue.enable_kicks();
+        }
+        Ok(if more { Polling::Again } else { Polling::Sleep })
+    }
+}
+
+impl Worker for Waiter {
+    fn sources(&self) -> Vec<Source> {
+        self.queues.iter().map(|queue| Source::readable(queue.kick())).collect()
+    }
+
+    fn ready(&mut self, _source: usize) -> Result<Polling, Fault> {
+        self.serve()
+    }
+
+    fn poll(&mut self) -> Result<Polling, Fault> {
+        self.serve()
+    }
+}
+
+#[cfg(test)]
+mod fake_guest;
+
+#[cfg(test)]
+#[path = "fs_test.rs"]
+mod tests;
+
+#[cfg(test)]
+#[path = "attack_test.rs"]
+mod attack_tests;

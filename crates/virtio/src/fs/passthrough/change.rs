@@ -1,0 +1,180 @@
+//! What changes a folder: names come and go, attributes are set.
+//!
+//! New files belong to the user who runs illico, whoever made them in the guest. The bits that lend rights (set-user-id,
+//! and set-group-id on files) are never set: a guest must not leave a program on the host that runs as somebody.
+
+use std::ffi::CStr;
+use std::os::fd::AsFd;
+
+use rustix::fs::{
+    AtFlags, FileType, Mode, OFlags, RenameFlags, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT, chmodat, fchmod, fstat,
+    ftruncate, linkat, mkdirat, openat, renameat_with, symlinkat, unlinkat, utimensat,
+};
+use rustix::io::Errno;
+
+use super::super::descriptors::Descriptor;
+use super::super::protocol::*;
+use super::super::request::Name;
+use super::nodes::Node;
+use super::share::stat;
+use super::{Passthrough, at};
+
+impl Passthrough {
+    /// The mode of a new file or folder.
+    pub(super) fn new_mode(mode: u32) -> Mode {
+        Mode::from_raw_mode(mode & 0o1777)
+    }
+
+    /// Gives a new file what the host's umask took from it: the guest has applied its own.
+    pub(super) fn settle_mode(&self, file: &Descriptor, mode: Mode) -> Result<(), Errno> {
+        if mode.as_raw_mode() & self.share.umask == 0 { Ok(()) } else { fchmod(file, mode) }
+    }
+
+    /// Takes the bits away that lend rights, as the host's kernel does when a user without rights writes.
+    pub(super) fn kill_privileges(&self, file: &impl AsFd) -> Result<(), Errno> {
+        let mode = fstat(file)?.st_mode;
+        let lends = mode & (Mode::SUID | Mode::SGID).as_raw_mode() != 0;
+        if lends { fchmod(file, Mode::from_raw_mode(mode & 0o1777)) } else { Ok(()) }
+    }
+
+    pub fn make_folder(&mut self, folder: u64, name: Name<'_>, mode: u32) -> Result<EntryOut, Errno> {
+        let mode = Self::new_mode(mode);
+        let parent = &self.nodes.folder(folder)?.place;
+        mkdirat(parent, name.text(), mode)?;
+        let entry = self.find(folder, name)?;
+        // With a set-group-id parent the kernel passes the bit on, and it stays.
+        if mode.as_raw_mode() & self.share.umask != 0 {
+            let node = self.nodes.get(entry.nodeid)?;
+            let inherited = entry.attr.mode & Mode::SGID.as_raw_mode();
+            self.change_mode(node, mode.as_raw_mode() | inherited)?;
+            return Ok(EntryOut { attr: self.attr(node)?, ..entry });
+        }
+        Ok(entry)
+    }
+
+    /// Makes a regular file. There are no device nodes, FIFOs or sockets to be made.
+    pub fn make_node(&mut self, folder: u64, name: Name<'_>, mode: u32) -> Result<EntryOut, Errno> {
+        if FileType::from_raw_mode(mode) != FileType::RegularFile {
+            return Err(Errno::PERM);
+        }
+        let mode = Self::new_mode(mode);
+        let parent = &self.nodes.folder(folder)?.place;
+        let make = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NOCTTY;
+        let file = self.share.pool.open(|| openat(parent, name.text(), make, mode))?;
+        self.settle_mode(&file, mode)?;
+        let place = self
+            .share
+            .pool
+            .open(|| openat(&self.share.places, at(&file), OFlags::PATH | OFlags::CLOEXEC, Mode::empty()))?;
+        self.tell(place)
+    }
+
+    pub fn make_link(&mut self, folder: u64, name: Name<'_>, text: &CStr) -> Result<EntryOut, Errno> {
+        symlinkat(text, &self.nodes.folder(folder)?.place, name.text())?;
+        self.find(folder, name)
+    }
+
+    /// Gives a file another name.
+    pub fn link(&mut self, node: u64, folder: u64, name: Name<'_>) -> Result<EntryOut, Errno> {
+        let parent = &self.nodes.folder(folder)?.place;
+        let node = self.nodes.get(node)?;
+        if node.kind == FileType::Directory {
+            return Err(Errno::PERM);
+        }
+        // The place below /proc leads to the node itself, a symbolic link too.
+        linkat(&self.share.places, at(&node.place), parent, name.text(), AtFlags::SYMLINK_FOLLOW)?;
+        self.find(folder, name)
+    }
+
+    pub fn remove(&mut self, folder: u64, name: Name<'_>) -> Result<(), Errno> {
+        unlinkat(&self.nodes.folder(folder)?.place, name.text(), AtFlags::empty())
+    }
+
+    pub fn remove_folder(&mut self, folder: u64, name: Name<'_>) -> Result<(), Errno> {
+        unlinkat(&self.nodes.folder(folder)?.place, name.text(), AtFlags::REMOVEDIR)
+    }
+
+    pub fn rename(
+        &mut self,
+        (from, name): (u64, Name<'_>),
+        (to, to_name): (u64, Name<'_>),
+        flags: u32,
+    ) -> Result<(), Errno> {
+        let flags = RenameFlags::from_bits_retain(flags);
+        // A whiteout is a device node.
+        if !(RenameFlags::NOREPLACE | RenameFlags::EXCHANGE).contains(flags) {
+            return Err(Errno::INVAL);
+        }
+        let (from, to) = (self.nodes.folder(from)?, self.nodes.folder(to)?);
+        renameat_with(&from.place, name.text(), &to.place, to_name.text(), flags)
+    }
+
+    pub fn set_attributes(&mut self, number: u64, asked: SetattrIn) -> Result<AttrOut, Errno> {
+        let node = self.nodes.get(number)?;
+        if node.hollow {
+            return Err(Errno::ROFS);
+        }
+        if asked.valid & (fattr::UID | fattr::GID) != 0 {
+            self.check_owner(node, asked)?;
+        }
+        if asked.valid & fattr::SIZE != 0 {
+            self.set_size(number, node, asked)?;
+        }
+        if asked.valid & fattr::MODE != 0 {
+            self.change_mode(node, asked.mode)?;
+        }
+        if asked.valid & (fattr::ATIME | fattr::MTIME) != 0 {
+            self.set_times(node, asked)?;
+        }
+        self.attributes(number)
+    }
+
+    /// Nothing changes hands: an owner can only be set to whom it is already.
+    fn check_owner(&self, node: &Node, asked: SetattrIn) -> Result<(), Errno> {
+        let stat = stat(&node.place)?;
+        let same = |flag: u32, wanted: u32, is: u32| asked.valid & flag == 0 || wanted == is;
+        let all = same(fattr::UID, asked.uid, self.share.shown_uid(stat.stx_uid))
+            && same(fattr::GID, asked.gid, self.share.shown_gid(stat.stx_gid));
+        if all { Ok(()) } else { Err(Errno::PERM) }
+    }
+
+    fn set_size(&self, number: u64, node: &Node, asked: SetattrIn) -> Result<(), Errno> {
+        if node.kind != FileType::RegularFile {
+            return Err(if node.kind == FileType::Directory { Errno::ISDIR } else { Errno::INVAL });
+        }
+        let set = |file: &Descriptor| {
+            ftruncate(file, asked.size)?;
+            if asked.valid & fattr::KILL_SUIDGID != 0 { self.kill_privileges(file) } else { Ok(()) }
+        };
+        if asked.valid & fattr::FH != 0 {
+            set(self.handles.file(number, asked.fh)?)
+        } else {
+            set(&self.open(node, OFlags::WRONLY)?)
+        }
+    }
+
+    fn change_mode(&self, node: &Node, mode: u32) -> Result<(), Errno> {
+        let kept = match node.kind {
+            FileType::Symlink => return Err(Errno::OPNOTSUPP),
+            FileType::Directory => 0o3777,
+            _ => 0o1777,
+        };
+        chmodat(&self.share.places, at(&node.place), Mode::from_raw_mode(mode & kept), AtFlags::empty())
+    }
+
+    fn set_times(&self, node: &Node, asked: SetattrIn) -> Result<(), Errno> {
+        let time = |set: u32, now: u32, seconds: u64, nanoseconds: u32| {
+            let tv_nsec = match (asked.valid & set, asked.valid & now) {
+                (0, _) => UTIME_OMIT,
+                (_, 0) => i64::from(nanoseconds),
+                _ => UTIME_NOW,
+            };
+            Timespec { tv_sec: seconds as i64, tv_nsec }
+        };
+        let times = Timestamps {
+            last_access: time(fattr::ATIME, fattr::ATIME_NOW, asked.atime, asked.atimensec),
+            last_modification: time(fattr::MTIME, fattr::MTIME_NOW, asked.mtime, asked.mtimensec),
+        };
+        utimensat(&self.share.places, at(&node.place), &times, AtFlags::empty())
+    }
+}

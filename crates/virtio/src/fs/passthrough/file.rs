@@ -1,0 +1,198 @@
+//! Files: opened, read and written between the host's page cache and guest memory with no copy in between.
+
+use illico_memory::Buffers;
+use rustix::fs::{
+    FallocateFlags, FileType, OFlags, SeekFrom, copy_file_range, fallocate, fdatasync, fsync, openat, seek,
+};
+use rustix::io::Errno;
+
+use super::super::descriptors::Descriptor;
+use super::super::protocol::*;
+use super::super::request::Name;
+use super::folders::Folder;
+use super::handles::Handle;
+use super::{Passthrough, at};
+
+/// Bytes that one COPY_FILE_RANGE copies at most: others wait meanwhile, and the guest asks for the rest.
+const MOST_COPIED: u64 = 16 << 20;
+
+impl Passthrough {
+    pub fn open_file(&mut self, node: u64, asked: OpenIn) -> Result<OpenOut, Errno> {
+        let flags = self.wanted(asked.flags)?;
+        if self.stateless {
+            return Err(Errno::NOSYS);
+        }
+        let place = self.nodes.get(node)?;
+        if place.kind == FileType::Directory {
+            return Err(Errno::ISDIR);
+        }
+        let file = self.open(place, flags)?;
+        if flags.contains(OFlags::TRUNC) && asked.open_flags & OPEN_KILL_SUIDGID != 0 {
+            self.kill_privileges(&file)?;
+        }
+        let fh = self.handles.give(node, Handle::File(file));
+        Ok(OpenOut { fh, open_flags: fopen::KEEP_CACHE, padding: 0 })
+    }
+
+    /// Makes a regular file and opens it, or opens the one that is there.
+    pub fn create(&mut self, folder: u64, name: Name<'_>, asked: CreateIn) -> Result<(EntryOut, OpenOut), Errno> {
+        let flags = self.wanted(asked.flags)?;
+        let mode = Self::new_mode(asked.mode);
+        let parent = &self.nodes.folder(folder)?.place;
+        let make = flags | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NOCTTY;
+        let (entry, file) = match self.share.pool.open(|| openat(parent, name.text(), make, mode)) {
+            Ok(file) => {
+                self.settle_mode(&file, mode)?;
+                let place = OFlags::PATH | OFlags::CLOEXEC;
+                let place = self.share.pool.open(|| openat(&self.share.places, at(&file), place, mode))?;
+                (self.tell(place)?, file)
+            }
+            // Somebody else made it meanwhile.
+            Err(Errno::EXIST) if asked.flags & OFlags::EXCL.bits() == 0 => {
+                let entry = self.find(folder, name)?;
+                let opened = self.nodes.get(entry.nodeid).and_then(|node| match node.kind {
+                    FileType::RegularFile => self.open(node, flags),
+                    FileType::Directory => Err(Errno::ISDIR),
+                    // A walk that the guest has to begin anew.
+                    _ => Err(Errno::STALE),
+                });
+                let file = opened.inspect_err(|_| self.forget(entry.nodeid, 1))?;
+                (entry, file)
+            }
+            Err(error) => return Err(error),
+        };
+        let fh = self.handles.give(entry.nodeid, Handle::File(file));
+        Ok((entry, OpenOut { fh, open_flags: fopen::KEEP_CACHE, padding: 0 }))
+    }
+
+    /// What a guest may ask of an open file. Direct I/O is left to the guest: its alignment means nothing here.
+    fn wanted(&self, flags: u32) -> Result<OFlags, Errno> {
+        let passed = OFlags::RWMODE | OFlags::APPEND | OFlags::TRUNC | OFlags::DSYNC | OFlags::SYNC;
+        let flags = OFlags::from_bits_truncate(flags).intersection(passed);
+        let reads = flags.intersection(OFlags::RWMODE) == OFlags::RDONLY && !flags.contains(OFlags::TRUNC);
+        if self.share.readonly && !reads { Err(Errno::ROFS) } else { Ok(flags) }
+    }
+
+    pub fn release_file(&mut self, node: u64, fh: u64) -> Result<(), Errno> {
+        self.handles.release(node, fh).map(drop)
+    }
+
+    /// The open file that a request means.
+    fn opened(&mut self, node: u64, fh: u64) -> Result<&Descriptor, Errno> {
+        if !self.stateless {
+            return self.handles.file(node, fh);
+        }
+        match self.recent(node)? {
+            Handle::File(file) => Ok(file),
+            Handle::Folder(_) => Err(Errno::ISDIR),
+        }
+    }
+
+    /// What is open of a node for a guest that opens nothing.
+    pub(super) fn recent(&mut self, number: u64) -> Result<&mut Handle, Errno> {
+        let Self { share, nodes, handles, .. } = self;
+        let node = nodes.get(number)?;
+        handles.recent(number, || {
+            let file = super::open(share, node, OFlags::RDONLY)?;
+            Ok(if node.kind == FileType::Directory { Handle::Folder(Folder::new(file)) } else { Handle::File(file) })
+        })
+    }
+
+    /// Fills `room` from a file, as far as the file goes.
+    pub fn read(&mut self, node: u64, asked: ReadIn, room: &mut Buffers) -> Result<usize, Errno> {
+        let file = self.opened(node, asked.fh)?;
+        let mut position = asked.offset;
+        let mut done = 0;
+        while !room.is_empty() {
+            match room.read_from(std::os::fd::AsFd::as_fd(file), Some(position)) {
+                Ok(0) => break,
+                Ok(count) => {
+                    done += count;
+                    position = position.saturating_add(count as u64);
+                    room.advance(count).map_err(|_| Errno::IO)?;
+                }
+                Err(error) => match Errno::from_io_error(&error).unwrap_or(Errno::INVAL) {
+                    Errno::INTR => {}
+                    // What was read before counts; the guest meets the error again when it goes on.
+                    _ if done > 0 => break,
+                    errno => return Err(errno),
+                },
+            }
+        }
+        Ok(done)
+    }
+
+    /// Writes `data` to a file.
+    pub fn write(&mut self, node: u64, asked: WriteIn, data: &mut Buffers) -> Result<usize, Errno> {
+        let file = self.handles.file(node, asked.fh)?;
+        let mut position = asked.offset;
+        let mut done = 0;
+        while !data.is_empty() {
+            match data.write_to(std::os::fd::AsFd::as_fd(file), Some(position)) {
+                Ok(0) => break,
+                Ok(count) => {
+                    done += count;
+                    position = position.saturating_add(count as u64);
+                    data.advance(count).map_err(|_| Errno::IO)?;
+                }
+                Err(error) => match Errno::from_io_error(&error).unwrap_or(Errno::INVAL) {
+                    Errno::INTR => {}
+                    _ if done > 0 => break,
+                    errno => return Err(errno),
+                },
+            }
+        }
+        if asked.write_flags & WRITE_KILL_SUIDGID != 0 {
+            self.kill_privileges(file)?;
+        }
+        Ok(done)
+    }
+
+    /// Of a file, or of a folder that was opened.
+    pub fn sync(&mut self, node: u64, asked: FsyncIn) -> Result<(), Errno> {
+        // Nothing was written through a guest that opens nothing.
+        if self.stateless {
+            return self.nodes.get(node).map(drop);
+        }
+        let data_only = asked.fsync_flags & FSYNC_FDATASYNC != 0;
+        let sync = |file: &Descriptor| if data_only { fdatasync(file) } else { fsync(file) };
+        match self.handles.file(node, asked.fh) {
+            Ok(file) => sync(file),
+            Err(_) => sync(self.handles.folder(node, asked.fh)?.file()),
+        }
+    }
+
+    pub fn allocate(&mut self, node: u64, asked: FallocateIn) -> Result<(), Errno> {
+        let known = FallocateFlags::KEEP_SIZE | FallocateFlags::PUNCH_HOLE | FallocateFlags::ZERO_RANGE;
+        let mode = FallocateFlags::from_bits_retain(asked.mode);
+        if !known.contains(mode) {
+            return Err(Errno::OPNOTSUPP);
+        }
+        let file = self.handles.file(node, asked.fh)?;
+        fallocate(file, mode, asked.offset, asked.length)?;
+        self.kill_privileges(file)
+    }
+
+    /// Where data or a hole begins. All other positions are the guest's own.
+    pub fn seek(&mut self, node: u64, asked: LseekIn) -> Result<LseekOut, Errno> {
+        let position = match i32::try_from(asked.whence) {
+            Ok(libc::SEEK_DATA) => SeekFrom::Data(asked.offset),
+            Ok(libc::SEEK_HOLE) => SeekFrom::Hole(asked.offset),
+            _ => return Err(Errno::INVAL),
+        };
+        Ok(LseekOut { offset: seek(self.opened(node, asked.fh)?, position)? })
+    }
+
+    pub fn copy(&mut self, node: u64, asked: CopyFileRangeIn) -> Result<usize, Errno> {
+        if asked.flags != 0 {
+            return Err(Errno::INVAL);
+        }
+        let from = self.handles.file(node, asked.fh_in)?;
+        let to = self.handles.file(asked.nodeid_out, asked.fh_out)?;
+        let (mut off_in, mut off_out) = (asked.off_in, asked.off_out);
+        let length = usize::try_from(asked.len.min(MOST_COPIED)).map_err(|_| Errno::INVAL)?;
+        let copied = copy_file_range(from, Some(&mut off_in), to, Some(&mut off_out), length)?;
+        self.kill_privileges(to)?;
+        Ok(copied)
+    }
+}

@@ -1,0 +1,83 @@
+//! What the guest has open: handles that it was given for OPEN, CREATE and OPENDIR, and for a guest that opens nothing
+//! (`NO_OPEN_SUPPORT`) the few files and folders that it read last.
+
+use std::collections::HashMap;
+
+use rustix::io::Errno;
+
+use super::super::descriptors::Descriptor;
+use super::folders::Folder;
+
+/// Files and folders that are kept open for guests that open nothing.
+const RECENT: usize = 64;
+
+/// An open file or folder.
+#[derive(Debug)]
+pub enum Handle {
+    File(Descriptor),
+    Folder(Folder),
+}
+
+/// Open files and folders of a guest. A handle belongs to a node and is of no use with another.
+#[derive(Debug, Default)]
+pub struct Handles {
+    given: HashMap<u64, (u64, Handle)>,
+    last: u64,
+    recent: HashMap<u64, (u64, Handle)>,
+    /// Counts uses: the smallest belongs to what was used longest ago.
+    clock: u64,
+}
+
+impl Handles {
+    /// Gives a handle to a node. It is never 0, nor one that was used before.
+    pub fn give(&mut self, node: u64, handle: Handle) -> u64 {
+        self.last = self.last.wrapping_add(1);
+        self.given.insert(self.last, (node, handle));
+        self.last
+    }
+
+    /// Takes a handle back.
+    pub fn release(&mut self, node: u64, number: u64) -> Result<Handle, Errno> {
+        if self.given.get(&number).is_none_or(|(owner, _)| *owner != node) {
+            return Err(Errno::BADF);
+        }
+        self.given.remove(&number).map(|(_, handle)| handle).ok_or(Errno::BADF)
+    }
+
+    /// An open file of a node.
+    pub fn file(&self, node: u64, number: u64) -> Result<&Descriptor, Errno> {
+        match self.given.get(&number) {
+            Some((owner, Handle::File(file))) if *owner == node => Ok(file),
+            _ => Err(Errno::BADF),
+        }
+    }
+
+    /// An open folder of a node.
+    pub fn folder(&mut self, node: u64, number: u64) -> Result<&mut Folder, Errno> {
+        match self.given.get_mut(&number) {
+            Some((owner, Handle::Folder(folder))) if *owner == node => Ok(folder),
+            _ => Err(Errno::BADF),
+        }
+    }
+
+    /// What is open of a node for a guest that opens nothing, opened now if it is not.
+    pub fn recent(&mut self, node: u64, open: impl FnOnce() -> Result<Handle, Errno>) -> Result<&mut Handle, Errno> {
+        self.clock = self.clock.wrapping_add(1);
+        if !self.recent.contains_key(&node) {
+            if self.recent.len() >= RECENT
+                && let Some(oldest) = self.recent.iter().min_by_key(|(_, (used, _))| *used).map(|(&node, _)| node)
+            {
+                self.recent.remove(&oldest);
+            }
+            self.recent.insert(node, (0, open()?));
+        }
+        let (used, handle) = self.recent.get_mut(&node).ok_or(Errno::BADF)?;
+        *used = self.clock;
+        Ok(handle)
+    }
+
+    /// The guest has forgotten a node.
+    pub fn forget(&mut self, node: u64) {
+        self.recent.remove(&node);
+    }
+}

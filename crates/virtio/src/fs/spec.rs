@@ -1,0 +1,147 @@
+//! What a person says about a shared folder (`--fs`), and what can be wrong with it.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// Bytes of a tag at most, § 5.11.4.
+pub const TAG_BYTES: usize = 36;
+
+/// A folder of the host in the guest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FsSpec {
+    /// The folder. Nothing outside of it can be reached through it.
+    pub path: PathBuf,
+    /// What the guest mounts it by, at most 36 bytes: `mount -t virtiofs TAG /mnt`.
+    pub tag: String,
+    /// The guest may only read it.
+    #[serde(default)]
+    pub readonly: bool,
+    /// Who owns in the guest what belongs to the user who runs illico: `UID` or `UID:GID`.
+    #[serde(default)]
+    pub owner: Owner,
+    /// For how long the guest believes what it was told; `always` for what is readonly, else `auto`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache: Option<Cache>,
+    /// Whether there are extended attributes (`user.*`); without a word for what is writable only, since Linux
+    /// asks for them with each program that it starts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub xattr: Option<bool>,
+}
+
+impl FsSpec {
+    /// A writable share with everything else left to its default.
+    pub fn new(path: impl Into<PathBuf>, tag: impl Into<String>) -> Self {
+        let (path, tag) = (path.into(), tag.into());
+        Self { path, tag, readonly: false, owner: Owner::default(), cache: None, xattr: None }
+    }
+
+    pub(super) fn check(&self) -> Result<(), FsError> {
+        let fits = (1..=TAG_BYTES).contains(&self.tag.len()) && !self.tag.contains(['\0', '\n']);
+        if fits { Ok(()) } else { Err(FsError::Tag { tag: self.tag.clone() }) }
+    }
+}
+
+/// For how long the guest believes what it was told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Cache {
+    /// A second: what is changed on the host is seen soon.
+    Auto,
+    /// A day: what was read once costs no exit again, and what is changed on the host may not be seen.
+    Always,
+}
+
+/// A user and a group of the guest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Owner {
+    /// Its user id.
+    pub uid: u32,
+    /// Its group id.
+    pub gid: u32,
+}
+
+/// Not a user and a group.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not UID or UID:GID, such as 1000:1000")]
+pub struct OwnerError(String);
+
+impl FromStr for Owner {
+    type Err = OwnerError;
+
+    fn from_str(text: &str) -> Result<Self, OwnerError> {
+        let number = |text: &str| text.parse::<u32>().ok().filter(|&id| id != u32::MAX);
+        let (uid, gid) = text.split_once(':').unwrap_or((text, text));
+        match (number(uid), number(gid)) {
+            (Some(uid), Some(gid)) => Ok(Self { uid, gid }),
+            _ => Err(OwnerError(text.to_owned())),
+        }
+    }
+}
+
+impl fmt::Display for Owner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.uid, self.gid)
+    }
+}
+
+impl TryFrom<String> for Owner {
+    type Error = OwnerError;
+
+    fn try_from(text: String) -> Result<Self, OwnerError> {
+        text.parse()
+    }
+}
+
+impl From<Owner> for String {
+    fn from(owner: Owner) -> Self {
+        owner.to_string()
+    }
+}
+
+/// A folder cannot be shared.
+#[derive(Debug, thiserror::Error)]
+pub enum FsError {
+    /// Not a tag.
+    #[error("--fs tag={tag}: a tag is 1 to {TAG_BYTES} bytes on one line")]
+    Tag {
+        /// What was asked for.
+        tag: String,
+    },
+    /// The folder could not be opened.
+    #[error("--fs path={}: opening the folder{}", path.display(), open_fix(source))]
+    Open {
+        /// The folder.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+    /// /proc, /sys or the like: their files do things, and some of them to illico itself.
+    #[error("--fs path={}: it is a pseudo file system of the kernel, which cannot be shared; the guest has its own", path.display())]
+    Pseudo {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// Files are opened anew through it.
+    #[error("--fs: opening /proc/self/fd (a share needs /proc mounted on the host)")]
+    Proc(#[source] io::Error),
+}
+
+fn open_fix(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::NotFound => " (make it with mkdir, or check the path)",
+        io::ErrorKind::NotADirectory => " (name the folder that the file is in)",
+        io::ErrorKind::PermissionDenied => " (allow it with chmod)",
+        _ => "",
+    }
+}
+
+#[cfg(test)]
+#[path = "spec_test.rs"]
+mod tests;
