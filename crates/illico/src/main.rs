@@ -5,10 +5,12 @@
 
 #![forbid(unsafe_code)]
 
+mod agent;
 mod budget;
 mod cli;
 mod commands;
 mod output;
+mod session;
 mod signal_names;
 mod status;
 mod terminal;
@@ -43,12 +45,18 @@ fn main() -> ExitCode {
     };
     let done = match cli.verb {
         Verb::Boot(options) => commands::boot::run(&options),
+        Verb::Run(options) => commands::run::run(&options),
+        Verb::Exec(options) => commands::exec::run(&options),
+        Verb::Logs(options) => commands::logs::run(&options),
+        Verb::Cp(options) => commands::cp::run(&options),
         Verb::Ps(options) => commands::ps::run(&options),
         Verb::Inspect(options) => commands::inspect::run(&options),
         Verb::Wait(options) => commands::wait::run(&options),
         Verb::Stop(options) => commands::stop::run(&options),
         Verb::Kill(options) => commands::kill::run(&options),
         Verb::Rm(options) => commands::rm::run(&options),
+        Verb::Completions(options) => commands::completions::run(&options),
+        Verb::Man(options) => commands::man::run(&options),
         Verb::Doctor(options) => commands::doctor::run(&options),
     };
     match done {

@@ -25,6 +25,8 @@ pub enum Status {
     Failed,
     /// A second SIGTERM.
     Terminated,
+    /// What a command in a guest ended with.
+    Command(u8),
 }
 
 impl Status {
@@ -40,6 +42,7 @@ impl Status {
             Self::OverBudget => 105,
             Self::Failed => 125,
             Self::Terminated => 143,
+            Self::Command(status) => status,
         }
     }
 

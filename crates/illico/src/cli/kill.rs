@@ -10,8 +10,8 @@ Examples:
   illico kill web
   illico kill -s HUP web
 
-KILL ends the machine and the process that runs it. Any other signal goes to that process, which passes it on to the
-program in the machine.";
+KILL ends the machine and the process that runs it. Any other signal goes to the program in a machine of `illico run`,
+and to the process of one of `illico boot`.";
 
 /// Options of `illico kill`.
 #[derive(Debug, Args)]

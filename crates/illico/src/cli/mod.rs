@@ -1,24 +1,36 @@
 //! The command line: a file for each verb has its options, each with what it does and an example.
 
 mod boot;
+mod completions;
+mod cp;
 mod deferred;
 mod doctor;
+mod exec;
 mod inspect;
 mod kill;
+mod logs;
+mod man;
 mod ps;
 mod rm;
+mod run;
 mod stop;
 mod wait;
 
 use clap::{Parser, Subcommand};
 
 pub use boot::Boot;
+pub use completions::Completions;
+pub use cp::Cp;
 pub use deferred::Deferred;
 pub use doctor::Doctor;
+pub use exec::Exec;
 pub use inspect::Inspect;
 pub use kill::Kill;
+pub use logs::Logs;
+pub use man::Man;
 pub use ps::Ps;
 pub use rm::Rm;
+pub use run::Run;
 pub use stop::Stop;
 pub use wait::Wait;
 
@@ -36,6 +48,18 @@ pub enum Verb {
     /// Boot a kernel and join its console to this terminal.
     #[command(after_help = boot::HELP, next_line_help = true)]
     Boot(Deferred<Boot>),
+    /// Run a program, an image or your own files in a kernel of their own.
+    #[command(after_help = run::HELP, override_usage = run::USAGE)]
+    Run(Deferred<Run>),
+    /// Run one more command in a machine.
+    #[command(after_help = exec::HELP)]
+    Exec(Deferred<Exec>),
+    /// Print what a machine in the background wrote.
+    #[command(after_help = logs::HELP)]
+    Logs(Deferred<Logs>),
+    /// Copy files into a machine or out of it.
+    #[command(after_help = cp::HELP)]
+    Cp(Deferred<Cp>),
     /// List machines: those that run, or all.
     #[command(after_help = ps::HELP)]
     Ps(Deferred<Ps>),
@@ -54,6 +78,12 @@ pub enum Verb {
     /// Remove machines that have ended.
     #[command(after_help = rm::HELP)]
     Rm(Deferred<Rm>),
+    /// Print a script that completes verbs and options in a shell.
+    #[command(after_help = completions::HELP)]
+    Completions(Deferred<Completions>),
+    /// Write man pages.
+    #[command(after_help = man::HELP)]
+    Man(Deferred<Man>),
     /// Say whether this host can run guests, and what to do where it cannot.
     #[command(after_help = doctor::HELP)]
     Doctor(Deferred<Doctor>),

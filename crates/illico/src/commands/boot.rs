@@ -88,7 +88,7 @@ fn register(name: &Name, config: &Config) -> Result<Folder, Failure> {
 }
 
 /// Why a machine ended, in a few words.
-fn why(end: &End) -> &'static str {
+pub fn why(end: &End) -> &'static str {
     match end {
         End::PowerOff => "the guest powered off",
         End::Reset => "the guest reset",
@@ -101,7 +101,8 @@ fn why(end: &End) -> &'static str {
     }
 }
 
-fn open(option: &str, path: &Path) -> Result<File, Failure> {
+/// A file that an option names.
+pub fn open(option: &str, path: &Path) -> Result<File, Failure> {
     // A named pipe would wait for its other end; on files it changes nothing.
     let file = File::options().read(true).custom_flags(OFlags::NONBLOCK.bits() as i32).open(path);
     file.map_err(|error| format!("{option}: cannot open {}: {error}; check the path", path.display()).into())
@@ -117,7 +118,8 @@ fn open_kernel(path: &Path) -> Result<File, Failure> {
     open("--kernel", path)
 }
 
-fn create(path: &Path) -> Result<File, Failure> {
+/// The file of `--exits-json`.
+pub fn create(path: &Path) -> Result<File, Failure> {
     File::create(path).map_err(|error| {
         format!("--exits-json: cannot create {}: {error}; name a file in a folder that exists", path.display()).into()
     })

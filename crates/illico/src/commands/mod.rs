@@ -1,12 +1,18 @@
 //! One file a verb.
 
 pub mod boot;
+pub mod completions;
+pub mod cp;
 pub mod doctor;
 mod each;
+pub mod exec;
 pub mod inspect;
 pub mod kill;
+pub mod logs;
+pub mod man;
 pub mod ps;
 pub mod rm;
+pub mod run;
 pub mod stop;
 pub mod wait;
 

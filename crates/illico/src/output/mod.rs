@@ -31,6 +31,12 @@ pub fn complain(error: &(dyn Error + 'static)) {
     }
 }
 
+/// Tells a person something. It may come from a guest: what would steer the terminal is left out.
+pub fn say(text: &str) {
+    let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    eprintln!("illico: {text}");
+}
+
 /// A mistake on the command line as one line: what clap says of it, without the usage that comes after.
 pub fn usage_line(text: &str) -> String {
     let said =

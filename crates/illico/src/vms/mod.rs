@@ -75,6 +75,11 @@ fn host(attempt: &'static str, path: &Path) -> impl FnOnce(io::Error) -> VmsErro
     move |source| VmsError::Host { attempt, path, source }
 }
 
+/// What the command of a machine in the background wrote.
+pub const OUTPUT_LOG: &str = "output.log";
+/// What the kernel of a machine said.
+pub const CONSOLE_LOG: &str = "console.log";
+
 /// A folder that is being made.
 const NEW: &str = ".new";
 /// A folder that is being removed.

@@ -12,7 +12,7 @@ use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use super::folder::{ENDED, LOCK, VM};
-use super::{Ended, Name, Record, VmsError, host};
+use super::{Ended, Name, Record, Verb, VmsError, host};
 
 /// A machine.
 #[derive(Debug)]
@@ -46,6 +46,11 @@ impl Vm {
         fs::symlink_metadata(path).ok().filter(fs::Metadata::is_dir)?;
         let record = fs::read(path.join(VM)).ok().and_then(|text| serde_json::from_slice(&text).ok());
         Some(Self { name: name.clone(), path: path.to_owned(), record })
+    }
+
+    /// Whether illico's own PID 1 is in it.
+    pub fn has_agent(&self) -> bool {
+        self.record.as_ref().is_some_and(|record| record.asked.verb == Verb::Run)
     }
 
     /// A file in its folder.

@@ -1,0 +1,132 @@
+//! A tar archive in frames of data, in both directions. What comes out of a guest is looked at entry by entry: every
+//! name begins as the agent promised, none leads out of the folder, and neither devices nor rights beyond rwx are made.
+
+use std::io::{self, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::{Component, Path};
+
+use illico_protocol::{Frame, MAX_DATA, Reader};
+use tar::EntryType;
+
+use super::ended;
+use crate::output;
+
+/// Sends what is written to it.
+#[derive(Debug)]
+pub struct DataWriter {
+    stream: UnixStream,
+    kept: Vec<u8>,
+}
+
+impl DataWriter {
+    /// To this agent.
+    pub fn new(stream: UnixStream) -> Self {
+        Self { stream, kept: Vec::with_capacity(MAX_DATA) }
+    }
+
+    /// All was written.
+    pub fn finish(mut self) -> io::Result<()> {
+        self.flush()?;
+        self.send(&Frame::DataEnd)
+    }
+
+    fn send(&mut self, frame: &Frame<'_>) -> io::Result<()> {
+        let mut bytes = Vec::new();
+        frame.encode(&mut bytes).map_err(io::Error::other)?;
+        self.stream.write_all(&bytes)
+    }
+}
+
+impl Write for DataWriter {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        let room = MAX_DATA - self.kept.len();
+        let taken = &data[..data.len().min(room)];
+        self.kept.extend_from_slice(taken);
+        if self.kept.len() == MAX_DATA {
+            self.flush()?;
+        }
+        Ok(taken.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let kept = std::mem::take(&mut self.kept);
+        self.send(&Frame::Data(&kept))
+    }
+}
+
+/// Gives what the agent sends.
+#[derive(Debug)]
+pub struct DataReader<R> {
+    reader: Reader<R>,
+    kept: Vec<u8>,
+    given: usize,
+    complete: bool,
+}
+
+impl<R: Read> DataReader<R> {
+    /// From this agent.
+    pub fn new(reader: Reader<R>) -> Self {
+        Self { reader, kept: Vec::new(), given: 0, complete: false }
+    }
+
+    /// Hears the agent's last word, behind what was not read of the archive.
+    pub fn end(mut self) -> io::Result<()> {
+        io::copy(&mut self, &mut io::sink())?;
+        ended(self.reader.read()?)
+    }
+}
+
+impl<R: Read> Read for DataReader<R> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        while self.given == self.kept.len() && !self.complete {
+            match self.reader.read()? {
+                Some(Frame::Data(data)) => (self.kept, self.given) = (data.to_owned(), 0),
+                Some(Frame::DataEnd) => self.complete = true,
+                // Before all of it has come it is no good end.
+                frame => return Err(ended(frame).err().unwrap_or_else(|| io::ErrorKind::UnexpectedEof.into())),
+            }
+        }
+        let rest = &self.kept[self.given..];
+        let count = rest.len().min(out.len());
+        out[..count].copy_from_slice(&rest[..count]);
+        self.given += count;
+        Ok(count)
+    }
+}
+
+/// Unpacks what has `name` into a folder.
+pub fn unpack(data: &mut impl Read, name: &Path, folder: &Path) -> io::Result<()> {
+    let mut archive = tar::Archive::new(data);
+    let mut any = false;
+    for entry in archive.entries()? {
+        let mut entry = entry?;
+        let path = entry.path()?.into_owned();
+        let promised = path.components().all(|part| matches!(part, Component::Normal(_))) && path.starts_with(name);
+        if !promised {
+            return Err(foreign(&path));
+        }
+        match entry.header().entry_type() {
+            EntryType::Regular
+            | EntryType::Continuous
+            | EntryType::Directory
+            | EntryType::Symlink
+            | EntryType::Link => {
+                // It follows no link out of the folder, neither one that it made nor one that was there.
+                if !entry.unpack_in(folder)? {
+                    return Err(foreign(&path));
+                }
+                any = true;
+            }
+            _ => output::say(&format!("left out, since it is neither file, folder nor link: {}", path.display())),
+        }
+    }
+    if any { Ok(()) } else { Err(io::Error::other("nothing came out of the machine")) }
+}
+
+fn foreign(path: &Path) -> io::Error {
+    io::Error::other(format!("the machine sent {}, which was not asked for; nothing was made of it", path.display()))
+}
+
+#[cfg(test)]
+#[path = "archive_test.rs"]
+mod tests;

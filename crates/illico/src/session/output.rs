@@ -1,0 +1,76 @@
+//! A command's output, on its way to whoever reads it.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::fd::{AsFd, OwnedFd};
+
+use illico_protocol::{Frame, Stream};
+use rustix::event::{PollFd, PollFlags, poll};
+
+use super::{Broken, Outbox};
+
+/// Where a stream is written to.
+#[derive(Debug)]
+pub struct Sink {
+    /// `None` once nobody reads it.
+    file: Option<File>,
+}
+
+/// Where both streams are written to.
+#[derive(Debug)]
+pub struct Sinks {
+    /// Standard output, or what is written to the command's terminal.
+    pub stdout: Sink,
+    /// Standard error.
+    pub stderr: Sink,
+}
+
+impl Sink {
+    /// This file, pipe or terminal.
+    pub fn new(file: OwnedFd) -> Self {
+        Self { file: Some(file.into()) }
+    }
+}
+
+impl Sinks {
+    /// Standard output and error of this process.
+    pub fn of_process() -> io::Result<Self> {
+        let stdout = Sink::new(io::stdout().as_fd().try_clone_to_owned()?);
+        let stderr = Sink::new(io::stderr().as_fd().try_clone_to_owned()?);
+        Ok(Self { stdout, stderr })
+    }
+
+    /// Writes what came. Where nobody reads it any more, the command is told, as a pipe would tell it.
+    pub(super) fn write(&mut self, stream: Stream, data: &[u8], outbox: &Outbox) -> Result<(), Broken> {
+        let sink = match stream {
+            Stream::Stdout => &mut self.stdout,
+            Stream::Stderr => &mut self.stderr,
+        };
+        let Some(file) = &mut sink.file else { return Ok(()) };
+        match write_all(file, data) {
+            Ok(()) => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+                sink.file = None;
+                let _ = outbox.send(&Frame::Closed(stream));
+                Ok(())
+            }
+            Err(error) => Err(Broken::Output(error)),
+        }
+    }
+}
+
+/// As `write_all`, also where somebody else made the file so that it does not wait.
+fn write_all(file: &mut File, mut data: &[u8]) -> io::Result<()> {
+    while !data.is_empty() {
+        match file.write(data) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(count) => data = &data[count..],
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                let _ = poll(&mut [PollFd::new(&*file, PollFlags::OUT)], None);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
