@@ -57,6 +57,7 @@ fn main() -> ExitCode {
         Verb::Rm(options) => commands::rm::run(&options),
         Verb::Completions(options) => commands::completions::run(&options),
         Verb::Man(options) => commands::man::run(&options),
+        Verb::Diff(options) => commands::diff::run(&options),
         Verb::Doctor(options) => commands::doctor::run(&options),
     };
     match done {

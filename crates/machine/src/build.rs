@@ -10,6 +10,7 @@ use illico_memory::{Access, GuestAddress, Layout, MapError, Mapping, Pages, Ram,
 use illico_virtio::block::PollCounters;
 use illico_virtio::device::Device;
 use illico_virtio::event_loop::{EventLoop, LoopHandle};
+use illico_virtio::interrupt::Interrupt;
 use illico_virtio::transport::core::Core;
 use illico_virtio::transport::mmio::{MmioTransport, PAGE};
 use illico_virtio::transport::pci::{BAR_MEMORY, PciTransport};
@@ -19,7 +20,7 @@ use crate::boot::cmdline::CommandLineError;
 use crate::boot::places::Range;
 use crate::boot::{self, Acpi, Cache, CommandLine, LoadError, Sources, cmdline};
 use crate::bus::Bus;
-use crate::config::{Announce, Config, Console, HugePages, Size, Transport};
+use crate::config::{Announce, Config, Console, Feature, HugePages, Size, Transport};
 use crate::control::{Control, Ending};
 use crate::devices::{self, DeviceError, Opened};
 use crate::exits::VcpuExits;
@@ -112,7 +113,8 @@ fn host(attempt: &'static str) -> impl FnOnce(io::Error) -> BuildError {
 struct Gsis {
     power_button: u32,
     uart: Option<u32>,
-    first_mmio: u32,
+    /// That of the first device, where devices have lines.
+    first_device: u32,
     pins: u32,
 }
 
@@ -120,14 +122,19 @@ impl Gsis {
     fn of(config: &Config, uart: bool, devices: usize) -> Self {
         let power_button = 0;
         let uart = uart.then_some(1);
-        let first_mmio = 1 + u32::from(uart.is_some());
-        let lines = if config.transport == Transport::Mmio { devices as u32 } else { 0 };
-        Self { power_button, uart, first_mmio, pins: first_mmio + lines }
+        let first_device = 1 + u32::from(uart.is_some());
+        let lines = if has_lines(config) { devices as u32 } else { 0 };
+        Self { power_button, uart, first_device, pins: first_device + lines }
     }
 
     fn mmio_device(&self, index: u32) -> MmioDevice {
-        MmioDevice { base: mmio::page(index as usize).0 as u32, gsi: self.first_mmio + index }
+        MmioDevice { base: mmio::page(index as usize).0 as u32, gsi: self.first_device + index }
     }
+}
+
+/// Whether devices raise lines of the IOAPIC.
+fn has_lines(config: &Config) -> bool {
+    config.transport == Transport::Mmio || config.without.contains(&Feature::Msix)
 }
 
 /// KVM, opened, and the devices' thread, which asks it meanwhile for what takes longest.
@@ -164,10 +171,7 @@ pub fn build(config: &Config, start: Start, parts: Parts) -> Result<Machine, Bui
     })?;
     let vm = Arc::new(kvm.create_vm(&VmOptions { ioapic_pins: gsis.pins })?);
     vm.map_ram(&ram)?;
-    let vectors: u32 = match config.transport {
-        Transport::Pci => opened.iter().map(vectors).sum(),
-        Transport::Mmio => 0,
-    };
+    let vectors: u32 = if has_lines(config) { 0 } else { opened.iter().map(vectors).sum() };
     let irqs = Arc::new(Irqs::new(Arc::clone(&vm), gsis.pins + vectors).map_err(host("make eventfds"))?);
     let main_loop = EventLoop::new().map_err(host("make the main loop"))?;
 
@@ -176,12 +180,19 @@ pub fn build(config: &Config, start: Start, parts: Parts) -> Result<Machine, Bui
     let reached = ram.with_beside(beside.map(|(start, window, writable)| {
         (Region { start, window }, if writable { Access::ReadWrite } else { Access::ReadOnly })
     }));
-    let mut assembly =
-        Assembly { vm: &vm, ram: &reached, irqs: &irqs, main: main_loop.handle(), loops: Vec::new(), seen: Vec::new() };
+    let mut assembly = Assembly {
+        vm: &vm,
+        ram: &reached,
+        irqs: &irqs,
+        without: &config.without,
+        main: main_loop.handle(),
+        loops: Vec::new(),
+        seen: Vec::new(),
+    };
     let names = opened.len();
     let (pci, mmio) = match config.transport {
-        Transport::Pci => (assembly.pci(opened, gsis.pins)?, None),
-        Transport::Mmio => (None, assembly.mmio(opened, gsis.first_mmio)?),
+        Transport::Pci => (assembly.pci(opened, &gsis)?, None),
+        Transport::Mmio => (None, assembly.mmio(opened, gsis.first_device)?),
     };
     let Assembly { loops, seen, .. } = assembly;
 
@@ -226,10 +237,14 @@ fn load(config: &Config, ram: &Ram, files: &Files, gsis: &Gsis, bus: &Bus) -> Re
         (0..bus.mmio.as_ref().map_or(0, MmioBus::len) as u32).map(|index| gsis.mmio_device(index)).collect();
     let acpi = Acpi {
         cpus: config.cpus,
-        pci: bus.pci.as_ref().map(|_| acpi::Pci {
+        pci: bus.pci.as_ref().map(|bus| acpi::Pci {
             ecam: range(pci::ECAM, pci::ECAM_SIZE),
             window32: range(pci::WINDOW, pci::WINDOW_SIZE),
             window64: None,
+            pins: match config.without.contains(&Feature::Msix) {
+                true => (0..bus.len() as u32).map(|n| (n as u8 + 1, gsis.first_device + n)).collect(),
+                false => Vec::new(),
+            },
         }),
         mmio: if config.announce == Announce::Acpi { mmio.clone() } else { Vec::new() },
         uart_gsi: gsis.uart,
@@ -278,21 +293,22 @@ struct Assembly<'a> {
     vm: &'a Arc<Vm>,
     ram: &'a Ram,
     irqs: &'a Arc<Irqs>,
+    without: &'a [Feature],
     main: LoopHandle,
     loops: Vec<LoopHandle>,
     seen: Vec<Seen>,
 }
 
 impl Assembly<'_> {
-    /// Puts devices on the PCI bus; their vectors are the GSIs from `first_gsi` on.
-    fn pci(&mut self, opened: Vec<Opened>, first_gsi: u32) -> Result<Option<PciBus>, BuildError> {
+    /// Puts devices on the PCI bus; their vectors are the GSIs behind the pins.
+    fn pci(&mut self, opened: Vec<Opened>, gsis: &Gsis) -> Result<Option<PciBus>, BuildError> {
         if opened.is_empty() {
             return Ok(None);
         }
         let ecam = Ecam::new()?;
         let bars = Mapping::anonymous(opened.len() * BAR_MEMORY, Pages::Small)?;
         let mut functions = Vec::with_capacity(opened.len());
-        let mut first = first_gsi;
+        let mut first = gsis.pins;
         for (index, opened) in opened.into_iter().enumerate() {
             let count = vectors(&opened);
             let lines = Arc::new(DeviceVectors { irqs: Arc::clone(self.irqs), first });
@@ -301,9 +317,15 @@ impl Assembly<'_> {
             let memory = bars.part(index * BAR_MEMORY, BAR_MEMORY).ok_or(MapError::Empty)?;
             let config = ecam.function(index).ok_or(MapError::Empty)?;
             let bar = pci::initial_bar(index);
-            let transport =
+            let mut transport =
                 PciTransport::new(opened.device, self.ram.clone(), loops, config, memory.clone(), bar, lines)
                     .map_err(host("make eventfds"))?;
+            transport.prepare(|core| core.withhold(Feature::bits(self.without)));
+            if self.without.contains(&Feature::Msix) {
+                let gsi = gsis.first_device + index as u32;
+                let line = self.irqs.event(gsi).map_err(host("make eventfds"))?;
+                transport.use_pin(Interrupt::from_eventfd(line), (acpi::FIRST_LINE + gsi) as u8);
+            }
             self.see(transport.core(), polls);
             functions.push((transport, memory));
         }
@@ -321,8 +343,9 @@ impl Assembly<'_> {
             let (loops, polls) = (self.prepare(&opened)?, opened.polls);
             let page = pages.part(index * PAGE, PAGE).ok_or(MapError::Empty)?;
             let line = self.irqs.event(first_gsi + index as u32).map_err(host("make eventfds"))?;
-            let transport = MmioTransport::new(opened.device, self.ram.clone(), loops, page.clone(), line)
+            let mut transport = MmioTransport::new(opened.device, self.ram.clone(), loops, page.clone(), line)
                 .map_err(host("make eventfds"))?;
+            transport.prepare(|core| core.withhold(Feature::bits(self.without)));
             self.see(transport.core(), polls);
             devices.push((transport, page));
         }

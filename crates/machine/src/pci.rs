@@ -93,6 +93,16 @@ impl PciBus {
         Self { vm, ecam, seen: Once::new(), functions: functions.into_iter().map(function).collect() }
     }
 
+    /// How many functions there are.
+    pub fn len(&self) -> usize {
+        self.functions.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.functions.is_empty()
+    }
+
     /// The guest has looked at configuration space: from now on it and the BARs are memory (see
     /// `first_look`). A BAR that does not decode yet will, and where it is now unless the guest moves it.
     fn seen(&self) {

@@ -11,6 +11,7 @@
 
 mod address;
 mod buffers;
+mod counter;
 mod heap;
 mod layout;
 mod mapping;
@@ -20,6 +21,7 @@ mod window;
 
 pub use address::GuestAddress;
 pub use buffers::{Buffers, Short};
+pub use counter::{Counter, Counters};
 pub use heap::share_one_arena;
 pub use layout::{HOLE_END, HOLE_START, Layout};
 pub use mapping::{Access, MapError, Mapping, Pages};

@@ -8,7 +8,7 @@
 use std::fmt;
 use std::ptr::NonNull;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU16, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering};
 
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
@@ -103,6 +103,7 @@ impl Window {
         load_u8 store_u8 u8, AtomicU8;
         load_u16 store_u16 u16, AtomicU16;
         load_u32 store_u32 u32, AtomicU32;
+        load_u64 store_u64 u64, AtomicU64;
     }
 
     /// Sets bits of the integer at `offset` in one step and gives what was there.

@@ -1,30 +1,12 @@
 //! What a queue did, counted.
 //!
-//! A counter has one writer, the thread that works the queue, and any number of readers: adding is a
-//! load and a store, with no locked instruction.
+//! A counter has one writer, the thread that works the queue, and any number of readers, who may be other processes.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
-/// A number that one thread adds to and any thread reads.
-#[derive(Debug, Default)]
-pub struct Counter(AtomicU64);
-
-impl Counter {
-    /// Adds, on the one thread that writes.
-    #[inline]
-    pub fn add(&self, n: u64) {
-        self.0.store(self.0.load(Ordering::Relaxed).wrapping_add(n), Ordering::Relaxed);
-    }
-
-    /// The value now.
-    pub fn get(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
-}
+pub use illico_memory::Counter;
+use illico_memory::Window;
 
 /// Counters of one queue, from its device's start to its end, resets included.
 #[derive(Debug, Default)]
-#[repr(align(64))]
 pub struct QueueCounters {
     /// Interrupts raised.
     pub interrupts: Counter,
@@ -36,4 +18,21 @@ pub struct QueueCounters {
     pub bytes_from_guest: Counter,
     /// Bytes that the device wrote.
     pub bytes_to_guest: Counter,
+}
+
+impl QueueCounters {
+    /// Bytes that they take in a window.
+    pub const SIZE: usize = 5 * size_of::<u64>();
+
+    /// Counters at `offset` of a window, in this order, or `None` where they do not fit.
+    pub fn at(window: &Window, offset: usize) -> Option<Self> {
+        let counter = |index: usize| Counter::at(window, offset.checked_add(index * size_of::<u64>())?);
+        Some(Self {
+            interrupts: counter(0)?,
+            suppressed: counter(1)?,
+            requests: counter(2)?,
+            bytes_from_guest: counter(3)?,
+            bytes_to_guest: counter(4)?,
+        })
+    }
 }

@@ -98,6 +98,12 @@ pub struct Boot {
     #[arg(long, value_name = "pci|mmio")]
     pub transport: Option<String>,
 
+    /// Take something away from all VirtIO devices, to see what it is worth: event-idx (kicks and interrupts
+    /// wanted at an index), indirect (chains in tables of their own), msix (interrupts as messages).
+    /// Example: --without event-idx,msix
+    #[arg(long, value_name = "event-idx|indirect|msix[,...]", value_delimiter = ',')]
+    pub without: Vec<String>,
+
     /// How virtio-mmio devices are announced: cmdline is for kernels that do not read ACPI [default: acpi].
     /// Example: --announce cmdline
     #[arg(long, value_name = "acpi|cmdline")]

@@ -4,6 +4,7 @@ mod boot;
 mod completions;
 mod cp;
 mod deferred;
+mod diff;
 mod doctor;
 mod exec;
 mod inspect;
@@ -22,6 +23,7 @@ pub use boot::Boot;
 pub use completions::Completions;
 pub use cp::Cp;
 pub use deferred::Deferred;
+pub use diff::Diff;
 pub use doctor::Doctor;
 pub use exec::Exec;
 pub use inspect::Inspect;
@@ -84,6 +86,9 @@ pub enum Verb {
     /// Write man pages.
     #[command(after_help = man::HELP)]
     Man(Deferred<Man>),
+    /// Compare the exits of two runs, or of a guest booted twice with one thing changed.
+    #[command(after_help = diff::HELP)]
+    Diff(Deferred<Diff>),
     /// Say whether this host can run guests, and what to do where it cannot.
     #[command(after_help = doctor::HELP)]
     Doctor(Deferred<Doctor>),

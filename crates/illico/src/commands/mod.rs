@@ -3,6 +3,7 @@
 pub mod boot;
 pub mod completions;
 pub mod cp;
+pub mod diff;
 pub mod doctor;
 mod each;
 pub mod exec;

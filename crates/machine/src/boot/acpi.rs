@@ -65,6 +65,8 @@ pub struct Pci {
     pub window32: Range,
     /// Where devices with 64-bit memory may be, above all RAM.
     pub window64: Option<Range>,
+    /// Pin A of each device that has one, and the IOAPIC's pin that it is wired to.
+    pub pins: Vec<(u8, u32)>,
 }
 
 /// A virtio-mmio device.

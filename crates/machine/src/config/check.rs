@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::Path;
 
-use super::{Announce, Config, Console, MAX_CPUS, Transport};
+use super::{Announce, Config, Console, Feature, MAX_CPUS, Transport};
 use crate::pci;
 
 /// Least RAM that a guest gets.
@@ -61,6 +61,9 @@ impl Config {
         }
         if self.announce == Announce::Cmdline && self.transport != Transport::Mmio {
             wrong("--announce", "cmdline is for --transport mmio; PCI devices are found on their bus".into());
+        }
+        if self.without.contains(&Feature::Msix) && self.transport == Transport::Mmio {
+            wrong("--without", "msix is for --transport pci; virtio-mmio has none to do without".into());
         }
         let devices = self.device_count();
         if self.transport == Transport::Pci && devices > pci::MAX_FUNCTIONS {

@@ -11,6 +11,7 @@ use illico_virtio::block::DiskSpec;
 use illico_virtio::fs::FsSpec;
 use illico_virtio::net::NetSpec;
 use illico_virtio::pmem::PmemSpec;
+use illico_virtio::spec::feature;
 use illico_virtio::vsock::VsockSpec;
 use serde::{Deserialize, Serialize};
 
@@ -54,6 +55,8 @@ pub struct Config {
     pub rtc: bool,
     /// How VirtIO devices are reached.
     pub transport: Transport,
+    /// What is taken away from all VirtIO devices, to see what it is worth.
+    pub without: Vec<Feature>,
     /// How a virtio-mmio device is announced.
     pub announce: Announce,
     /// How the host backs guest memory.
@@ -78,6 +81,7 @@ impl Default for Config {
             console: Console::Virtio,
             rtc: false,
             transport: Transport::Pci,
+            without: Vec::new(),
             announce: Announce::Acpi,
             hugepages: HugePages::Thp,
         }
@@ -114,6 +118,30 @@ pub enum Transport {
     Pci,
     /// Register pages with an interrupt line each.
     Mmio,
+}
+
+/// What a VirtIO device can do without, at a cost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Feature {
+    /// Kicks and interrupts wanted at an index (VirtIO 1.3 § 2.7.7.2, § 2.7.10), and not on or off.
+    EventIdx,
+    /// Chains in tables of their own (§ 2.7.5.3).
+    Indirect,
+    /// Interrupts that are messages. A PCI function without has a pin, whose interrupts it asks for.
+    Msix,
+}
+
+impl Feature {
+    /// The feature bits (§ 6) of all of `without`.
+    pub fn bits(without: &[Self]) -> u64 {
+        let bit = |feature: &Self| match feature {
+            Self::EventIdx => feature::EVENT_IDX,
+            Self::Indirect => feature::INDIRECT_DESC,
+            Self::Msix => 0,
+        };
+        without.iter().fold(0, |bits, feature| bits | bit(feature))
+    }
 }
 
 /// How virtio-mmio devices are announced to the guest.

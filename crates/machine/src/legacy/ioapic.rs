@@ -2,8 +2,9 @@
 //!
 //! A guest walks all pins again and again while it boots, and each register access through the usual
 //! pair of index and data would be two exits. Here the registers are a page that the guest reads as
-//! memory: only writes exit. Pins are edge-triggered, as the ACPI tables say; a pin that a guest makes
-//! level-triggered works the same, because whoever raises it raises it anew for each event.
+//! memory: only writes exit. Pins are edge-triggered, as the ACPI tables say of all but the pins of PCI
+//! functions without MSI-X. A pin that a guest makes level-triggered is one for the local APIC, which reports its end by an
+//! exit; nothing is raised again then, because whoever raises a pin raises it anew for each event.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -29,6 +30,7 @@ const REGISTER_PINS: u32 = 0x10;
 const VERSION: u32 = 0x11;
 
 const MASKED: u64 = 1 << 16;
+const LEVEL: u64 = 1 << 15;
 /// Delivery status and remote IRR are not the guest's to write.
 const READ_ONLY: u64 = 1 << 12 | 1 << 14;
 
@@ -112,8 +114,9 @@ fn message(entry: u64) -> Message {
     let destination = entry >> 56;
     let logical = entry >> 11 & 1;
     let vector_and_delivery = (entry & 0x7ff) as u32;
-    // Always an edge: a level would want its end reported, which is an exit an interrupt.
-    Message { address: 0xfee0_0000 | destination << 12 | logical << 2, data: vector_and_delivery }
+    // A level that is asserted. Linux looks whether the local APIC took it for one, and repairs with many writes what is none.
+    let trigger = if entry & LEVEL == 0 { 0 } else { 1 << 15 | 1 << 14 };
+    Message { address: 0xfee0_0000 | destination << 12 | logical << 2, data: vector_and_delivery | trigger }
 }
 
 #[cfg(test)]
@@ -126,5 +129,7 @@ mod tests {
         assert_eq!(message(physical), Message { address: 0xfee0_3000, data: 0x31 });
         let logical_lowest_priority = 0xff00_0000_0000_0931;
         assert_eq!(message(logical_lowest_priority), Message { address: 0xfeef_f004, data: 0x131 });
+        let level_active_low = 0xa031;
+        assert_eq!(message(level_active_low), Message { address: 0xfee0_0000, data: 0xc031 });
     }
 }

@@ -160,6 +160,18 @@ impl Core {
         })
     }
 
+    /// Takes features away from what is offered, before a driver has looked.
+    pub fn withhold(&mut self, features: u64) {
+        self.offered &= !features;
+    }
+
+    /// Has its queues count elsewhere, as far as `counters` reach, before a driver has looked.
+    pub fn count_in(&mut self, counters: impl Iterator<Item = QueueCounters>) {
+        for (port, counters) in self.ports.iter_mut().zip(counters) {
+            port.counters = Arc::new(counters);
+        }
+    }
+
     /// What the device is.
     pub fn kind(&self) -> Kind {
         self.device.kind()

@@ -121,6 +121,12 @@ impl MmioTransport {
         &self.core
     }
 
+    /// Changes what the device offers and where it counts, before a driver has looked.
+    pub fn prepare(&mut self, change: impl FnOnce(&mut Core)) {
+        change(&mut self.core);
+        self.show();
+    }
+
     /// Resets the device, as a driver does by writing 0 to the status register.
     pub fn reset(&mut self) {
         self.write_register(STATUS, 0);

@@ -11,22 +11,25 @@
 //!         +0x3000  ISR status                                               exits
 //! ```
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU16, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use illico_memory::{GuestAddress, Ram, Window};
 
 use crate::device::Device;
 use crate::event_loop::LoopHandle;
+use crate::interrupt::Interrupt;
 use crate::transport::core::{Area, Core, Half, Lines, Shown};
 
 mod config;
 #[cfg(test)]
 mod guest;
 mod msix;
+mod pin;
 
 pub use config::ConfigSpace;
 pub use msix::{Message, MsixTable, Vectors};
+use pin::Pin;
 
 /// Bytes of BAR 0.
 pub const BAR_SIZE: u64 = 0x4000;
@@ -75,15 +78,20 @@ struct Routes {
     pending: Window,
     config: AtomicU16,
     queues: Vec<AtomicU16>,
-    /// Without MSI-X a driver asks the ISR register why; no line is wired, so it has to poll.
+    /// Without MSI-X a driver asks the ISR register why.
     isr: AtomicU8,
     msix_enabled: AtomicBool,
+    /// The function's pin, if it has no MSI-X.
+    pin: OnceLock<Pin>,
 }
 
 impl Routes {
     fn raise(&self, vector: u16, why: u8) {
         if !self.msix_enabled.load(Ordering::Acquire) {
             self.isr.fetch_or(why, Ordering::AcqRel);
+            if let Some(pin) = self.pin.get() {
+                pin.assert();
+            }
         } else if vector != NO_VECTOR {
             msix::raise(self.vectors.as_ref(), &self.pending, vector);
         }
@@ -140,6 +148,7 @@ impl PciTransport {
             queues: (0..queues).map(|_| AtomicU16::new(NO_VECTOR)).collect(),
             isr: AtomicU8::new(0),
             msix_enabled: AtomicBool::new(false),
+            pin: OnceLock::new(),
         });
         let shown = Shown {
             status: part(DEVICE_STATUS, 1),
@@ -156,6 +165,20 @@ impl PciTransport {
     /// configuration, where the table has room.
     pub fn vectors_for(queues: usize) -> u16 {
         vector_count(queues)
+    }
+
+    /// Changes what the device offers and where it counts, before a driver has looked.
+    pub fn prepare(&mut self, change: impl FnOnce(&mut Core)) {
+        change(&mut self.core);
+        self.show();
+    }
+
+    /// Takes MSI-X away, before a driver has looked: interrupts are those of pin INTA#, wired to `line` as number
+    /// `number`. Each interrupt then costs the driver an exit to ask what it was for, and to end it.
+    pub fn use_pin(&mut self, line: Interrupt, number: u8) {
+        let pin = self.config.replace_msix_by_pin(line, number);
+        // A second pin would be a mistake of ours that changes nothing.
+        let _ = self.routes.pin.set(pin);
     }
 
     /// The registers behind it.
@@ -181,6 +204,9 @@ impl PciTransport {
         let (enabled, masked) = self.config.msix();
         self.routes.msix_enabled.store(enabled, Ordering::Release);
         self.table.set_function(enabled, masked);
+        if let Some(pin) = self.routes.pin.get() {
+            pin.follow(&self.routes.isr);
+        }
         if let Some(access) = self.config.window_access(offset) {
             let mut data = [0; 4];
             let data = &mut data[..access.len];
@@ -201,6 +227,9 @@ impl PciTransport {
             // Reading acknowledges, § 4.1.4.5.
             if let Some(byte) = out.first_mut() {
                 *byte = self.routes.isr.swap(0, Ordering::AcqRel);
+            }
+            if let Some(pin) = self.routes.pin.get() {
+                pin.follow(&self.routes.isr);
             }
         } else if let Ok(offset) = usize::try_from(offset)
             && offset.checked_add(out.len()).is_some_and(|end| end <= BAR_MEMORY)
@@ -279,6 +308,9 @@ impl PciTransport {
                 queue.store(NO_VECTOR, Ordering::Release);
             }
             self.routes.isr.store(0, Ordering::Release);
+            if let Some(pin) = self.routes.pin.get() {
+                pin.follow(&self.routes.isr);
+            }
         }
     }
 

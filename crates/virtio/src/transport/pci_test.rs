@@ -6,7 +6,7 @@ use virtio_bindings::virtio_config::{VIRTIO_CONFIG_S_DRIVER_OK, VIRTIO_CONFIG_S_
 
 use super::guest::{DRIVER, DRIVER_OK, FEATURES, FEATURES_OK, Guest};
 use super::*;
-use crate::spec::feature::VERSION_1;
+use crate::spec::feature::{EVENT_IDX, VERSION_1};
 use crate::transport::toy;
 
 /// What a driver may do with a field of the common configuration.
@@ -161,6 +161,17 @@ fn features_that_were_not_offered_are_refused() {
         assert_eq!(guest.record.starts.load(Ordering::SeqCst), u64::from(fine), "{features:#x}");
         assert!(!fine || guest.record.features.load(Ordering::SeqCst) == features);
     }
+}
+
+#[test]
+fn what_is_withheld_is_neither_offered_nor_accepted() {
+    let mut guest = Guest::new();
+    guest.transport.prepare(|core| core.withhold(EVENT_IDX));
+    assert_eq!(guest.load(DEVICE_FEATURE as u64, 4), FEATURES & !EVENT_IDX & 0xffff_ffff);
+    guest.set_status(DRIVER);
+    guest.accept(FEATURES);
+    guest.set_status(FEATURES_OK);
+    assert_eq!(guest.status(), DRIVER);
 }
 
 #[test]

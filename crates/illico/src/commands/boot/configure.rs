@@ -46,6 +46,9 @@ pub fn from(options: &Boot) -> Result<Config, Failure> {
     choose("--console", options.console.as_deref(), &mut config.console)?;
     config.rtc |= options.rtc;
     choose("--transport", options.transport.as_deref(), &mut config.transport)?;
+    for word in &options.without {
+        config.without.push(key_value::word("--without", word)?);
+    }
     choose("--announce", options.announce.as_deref(), &mut config.announce)?;
     choose("--hugepages", options.hugepages.as_deref(), &mut config.hugepages)?;
     Ok(config)

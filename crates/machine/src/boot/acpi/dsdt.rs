@@ -88,7 +88,18 @@ fn host_bridge(pci: &Pci, sink: &mut dyn AmlSink) {
     let cid = Name::new("_CID".into(), &EISAName::new("PNP0A03"));
     let [segment, number, uid] = ["_SEG", "_BBN", "_UID"].map(|name| Name::new(name.into(), &ZERO));
     let resources = Name::new("_CRS".into(), &resources);
-    Device::new("PCI0".into(), vec![&hid, &cid, &segment, &number, &uid, &resources, &osc]).to_aml_bytes(sink);
+    let routes: Vec<[u32; 4]> =
+        pci.pins.iter().map(|&(device, pin)| [u32::from(device) << 16 | 0xffff, 0, 0, FIRST_LINE + pin]).collect();
+    let routes: Vec<Package> =
+        routes.iter().map(|route| Package::new(route.iter().map(|word| word as &dyn Aml).collect())).collect();
+    let routes = Package::new(routes.iter().map(|route| route as &dyn Aml).collect());
+    let routes = Name::new("_PRT".into(), &routes);
+    let mut children: Vec<&dyn Aml> = vec![&hid, &cid, &segment, &number, &uid, &resources, &osc];
+    // Devices with MSI-X have no pins to be routed (ACPI 6.5 § 6.2.13).
+    if !pci.pins.is_empty() {
+        children.push(&routes);
+    }
+    Device::new("PCI0".into(), children).to_aml_bytes(sink);
 
     let ecam = Memory32Fixed::new(true, pci.ecam.start as u32, (pci.ecam.end - pci.ecam.start) as u32);
     device("ECAM", &EISAName::new("PNP0C02"), 0, &[&ecam], sink);

@@ -7,14 +7,16 @@ use std::sync::atomic::Ordering;
 
 use illico_memory::{GuestAddress, Window};
 
+use super::pin::Pin;
 use super::{BAR_SIZE, DEVICE_CONFIG, ISR, MSIX_PENDING, MSIX_TABLE, NOTIFY, NOTIFY_STRIDE};
+use crate::interrupt::Interrupt;
 use crate::spec::Kind;
 
 const VENDOR: u16 = 0x1af4;
 /// Plus the device id, § 4.1.2.1.
 const DEVICE_BASE: u16 = 0x1040;
 
-const COMMAND: usize = 0x04;
+pub(super) const COMMAND: usize = 0x04;
 const STATUS: usize = 0x06;
 const REVISION: usize = 0x08;
 const CACHE_LINE: usize = 0x0c;
@@ -22,7 +24,10 @@ const BAR0: usize = 0x10;
 const SUBSYSTEM_VENDOR: usize = 0x2c;
 const SUBSYSTEM: usize = 0x2e;
 const CAPABILITIES: usize = 0x34;
+/// Followed by the interrupt pin.
 const INTERRUPT_LINE: usize = 0x3c;
+/// Pin A of four, the first one that a function with a single pin uses.
+const INTA: u8 = 1;
 
 const COMMAND_MEMORY: u16 = 1 << 1;
 /// Memory decoding, bus mastering, and no INTx.
@@ -60,6 +65,7 @@ pub(super) struct WindowAccess {
 #[derive(Debug)]
 pub struct ConfigSpace {
     page: Window,
+    msix: bool,
 }
 
 impl ConfigSpace {
@@ -99,13 +105,22 @@ impl ConfigSpace {
         capability(CAP_ISR, CAP_DEVICE, 16, 3, ISR, 4);
         capability(CAP_DEVICE, CAP_WINDOW, 16, 4, DEVICE_CONFIG as u64, (MSIX_TABLE - DEVICE_CONFIG) as u64);
         capability(CAP_WINDOW, 0, 20, 5, 0, 0);
-        Self { page }
+        Self { page, msix: true }
+    }
+
+    /// Takes the MSI-X capability out and says that there is an interrupt pin; gives the pin.
+    pub(super) fn replace_msix_by_pin(&mut self, line: Interrupt, number: u8) -> Pin {
+        self.msix = false;
+        self.page.fill(MSIX, CAP_COMMON - MSIX, 0);
+        self.page.store_u8(CAPABILITIES, CAP_COMMON as u8, Ordering::Relaxed);
+        self.page.copy_from(INTERRUPT_LINE, &[number, INTA]);
+        Pin::new(self.page.clone(), line)
     }
 
     /// A write of the driver; bits that it may not change stay.
     pub(super) fn write(&self, offset: usize, bytes: &[u8]) {
         for (offset, &byte) in (offset..self.page.len()).zip(bytes) {
-            let mask = writable(offset);
+            let mask = if self.msix || !(MSIX..CAP_COMMON).contains(&offset) { writable(offset) } else { 0 };
             if mask != 0 {
                 let old = self.page.load_u8(offset, Ordering::Relaxed);
                 self.page.store_u8(offset, old & !mask | byte & mask, Ordering::Relaxed);
