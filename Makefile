@@ -19,6 +19,7 @@ test: test-packages unit lab-test fuzz
 unit:
 	cargo nextest run --no-fail-fast
 	cargo test --quiet --manifest-path guest/probe/Cargo.toml --workspace
+	cargo nextest run --no-fail-fast --manifest-path guest/init/Cargo.toml
 
 lab-test:
 	cargo build --release --package illico
@@ -32,6 +33,7 @@ check:
 	cargo fmt --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	cd guest/probe && cargo fmt --check && cargo clippy --workspace --all-targets -- -D warnings
+	cd guest/init && cargo fmt --check && cargo clippy --all-targets -- -D warnings
 
 packages:
 	@$(call install,$(BUILD_PACKAGES))

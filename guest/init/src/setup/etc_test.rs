@@ -1,0 +1,33 @@
+use illico_protocol::{Address, Exec, Root};
+
+use super::*;
+
+fn spec() -> RunSpec {
+    RunSpec::new("brave-otter", Root::Ram, Exec::new(["true"]))
+}
+
+fn content(spec: &RunSpec, name: &str) -> String {
+    files(spec).into_iter().find(|file| file.0 == name).unwrap().1
+}
+
+#[test]
+fn without_a_network_the_name_is_on_loopback_and_nobody_is_asked() {
+    assert_eq!(content(&spec(), "hostname"), "brave-otter\n");
+    assert!(content(&spec(), "hosts").ends_with("127.0.1.1\tbrave-otter\n"));
+    assert_eq!(content(&spec(), "resolv.conf"), "");
+}
+
+#[test]
+fn with_one_the_name_is_at_each_address_and_servers_are_listed_in_order() {
+    let network = Network {
+        interface: "eth0".to_owned(),
+        addresses: vec![Address { ip: "10.0.2.15".parse().unwrap(), prefix: 24 }],
+        gateways: vec![],
+        dns: vec!["10.0.2.3".parse().unwrap(), "fd00::3".parse().unwrap()],
+        search: vec!["a.example".to_owned(), "b.example".to_owned()],
+        mtu: None,
+    };
+    let spec = RunSpec { network: Some(network), ..spec() };
+    assert!(content(&spec, "hosts").ends_with("10.0.2.15\tbrave-otter\n"));
+    assert_eq!(content(&spec, "resolv.conf"), "search a.example b.example\nnameserver 10.0.2.3\nnameserver fd00::3\n");
+}

@@ -1,0 +1,56 @@
+//! Sockets of the family vsock, which rustix has no address for.
+
+use std::os::fd::OwnedFd;
+
+use rustix::io::{Errno, Result};
+use rustix::net::addr::{SocketAddrArg, SocketAddrLen, SocketAddrOpaque};
+use rustix::net::{
+    AddressFamily, SocketFlags, SocketType, bind, connect as connect_to, listen as listen_on, socket_with,
+};
+
+/// `struct sockaddr_vm` of include/uapi/linux/vm_sockets.h.
+#[repr(C)]
+struct SocketAddrVm {
+    family: u16,
+    reserved: u16,
+    port: u32,
+    cid: u32,
+    flags: u8,
+    zero: [u8; 3],
+}
+
+const VMADDR_CID_ANY: u32 = u32::MAX;
+
+impl SocketAddrVm {
+    fn new(cid: u32, port: u32) -> Self {
+        Self { family: AddressFamily::VSOCK.as_raw(), reserved: 0, port, cid, flags: 0, zero: [0; 3] }
+    }
+}
+
+// SAFETY: the closure gets a pointer to a whole `sockaddr_vm` that lives until it returns, and its size.
+unsafe impl SocketAddrArg for SocketAddrVm {
+    unsafe fn with_sockaddr<R>(&self, f: impl FnOnce(*const SocketAddrOpaque, SocketAddrLen) -> R) -> R {
+        f(std::ptr::from_ref(self).cast(), size_of::<Self>() as SocketAddrLen)
+    }
+}
+
+fn socket() -> Result<OwnedFd> {
+    socket_with(AddressFamily::VSOCK, SocketType::STREAM, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK, None)
+}
+
+/// A connection that is being made: writable once it is there.
+pub(crate) fn connect(cid: u32, port: u32) -> Result<OwnedFd> {
+    let socket = socket()?;
+    match connect_to(&socket, &SocketAddrVm::new(cid, port)) {
+        Ok(()) | Err(Errno::INPROGRESS) => Ok(socket),
+        Err(errno) => Err(errno),
+    }
+}
+
+/// A listener for whoever reaches this guest.
+pub(crate) fn listen(port: u32) -> Result<OwnedFd> {
+    let socket = socket()?;
+    bind(&socket, &SocketAddrVm::new(VMADDR_CID_ANY, port))?;
+    listen_on(&socket, 16)?;
+    Ok(socket)
+}
