@@ -58,6 +58,10 @@ fn main() -> ExitCode {
         Verb::Completions(options) => commands::completions::run(&options),
         Verb::Man(options) => commands::man::run(&options),
         Verb::Diff(options) => commands::diff::run(&options),
+        Verb::Images(options) => commands::images::list(&options),
+        Verb::Import(options) => commands::import::run(&options),
+        Verb::Rmi(options) => commands::images::remove(&options),
+        Verb::Prune(options) => commands::images::prune(&options),
         Verb::Doctor(options) => commands::doctor::run(&options),
     };
     match done {

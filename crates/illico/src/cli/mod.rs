@@ -7,6 +7,7 @@ mod deferred;
 mod diff;
 mod doctor;
 mod exec;
+mod images;
 mod inspect;
 mod kill;
 mod logs;
@@ -26,6 +27,7 @@ pub use deferred::Deferred;
 pub use diff::Diff;
 pub use doctor::Doctor;
 pub use exec::Exec;
+pub use images::{Images, Import, Prune, Rmi};
 pub use inspect::Inspect;
 pub use kill::Kill;
 pub use logs::Logs;
@@ -89,6 +91,18 @@ pub enum Verb {
     /// Compare the exits of two runs, or of a guest booted twice with one thing changed.
     #[command(after_help = diff::HELP)]
     Diff(Deferred<Diff>),
+    /// List images.
+    #[command(after_help = images::IMAGES_HELP)]
+    Images(Deferred<Images>),
+    /// Make an image of a folder, a tar, a saved image or a file system.
+    #[command(after_help = images::IMPORT_HELP)]
+    Import(Deferred<Import>),
+    /// Remove images.
+    #[command(after_help = images::RMI_HELP)]
+    Rmi(Deferred<Rmi>),
+    /// Remove images that have no name, and what was left half done.
+    #[command(after_help = images::PRUNE_HELP)]
+    Prune(Deferred<Prune>),
     /// Say whether this host can run guests, and what to do where it cannot.
     #[command(after_help = doctor::HELP)]
     Doctor(Deferred<Doctor>),

@@ -7,6 +7,8 @@ pub mod diff;
 pub mod doctor;
 mod each;
 pub mod exec;
+pub mod images;
+pub mod import;
 pub mod inspect;
 pub mod kill;
 pub mod logs;

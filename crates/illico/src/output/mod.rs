@@ -5,7 +5,10 @@ pub mod colour;
 pub mod diff;
 pub mod doctor;
 pub mod exits;
+pub mod images;
+pub mod progress;
 pub mod ps;
+pub mod table;
 
 use std::error::Error;
 
