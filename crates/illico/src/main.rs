@@ -14,10 +14,12 @@ mod session;
 mod signal_names;
 mod status;
 mod terminal;
+mod timeline;
 #[allow(dead_code, reason = "sockets and further files are for `illico run`")]
 mod vms;
 
 use std::process::ExitCode;
+use std::time::Instant;
 
 use clap::Parser;
 use clap::error::ErrorKind;
@@ -26,6 +28,7 @@ use crate::cli::{Cli, Verb};
 use crate::status::Status;
 
 fn main() -> ExitCode {
+    let began = Instant::now();
     illico_memory::share_one_arena();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
@@ -44,7 +47,7 @@ fn main() -> ExitCode {
         }
     };
     let done = match cli.verb {
-        Verb::Boot(options) => commands::boot::run(&options),
+        Verb::Boot(options) => commands::boot::run(&options, began),
         Verb::Run(options) => commands::run::run(&options),
         Verb::Exec(options) => commands::exec::run(&options),
         Verb::Logs(options) => commands::logs::run(&options),

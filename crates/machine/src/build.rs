@@ -34,6 +34,7 @@ use crate::loop_thread::{self, LoopThread};
 use crate::machine::{Machine, Seen};
 use crate::mmio::{self, MmioBus};
 use crate::pci::{self, Ecam, PciBus};
+use crate::timeline::{self, timed};
 use crate::vcpu_thread::VcpuThread;
 
 /// What the guest is loaded from.
@@ -153,7 +154,8 @@ impl Start {
         let ask = move || {
             answer.get_or_init(|| Supported::ask(&asked).ok());
         };
-        let main_thread = LoopThread::start(ask).map_err(host("start the thread of the devices"))?;
+        let main_thread = timed("start the devices' thread", || LoopThread::start(ask))
+            .map_err(host("start the thread of the devices"))?;
         Ok(Self { kvm, main_thread, supported })
     }
 }
@@ -162,16 +164,19 @@ impl Start {
 pub fn build(config: &Config, start: Start, parts: Parts) -> Result<Machine, BuildError> {
     let Start { kvm, main_thread, supported } = start;
     let layout = Layout::around_hole(config.memory.0);
-    let mut opened = devices::open(config, &layout, parts.console).map_err(BuildError::Device)?;
+    let opened = timed("open the devices", || devices::open(config, &layout, parts.console));
+    let mut opened = opened.map_err(BuildError::Device)?;
     let sockets = opened.iter_mut().filter_map(|opened| opened.socket.take()).collect();
     let gsis = Gsis::of(config, parts.uart.is_some(), opened.len());
-    let ram = Ram::new(&layout, config.hugepages.into()).map_err(|source| {
+    let ram = timed("map the guest's memory", || Ram::new(&layout, config.hugepages.into()));
+    let ram = ram.map_err(|source| {
         let (memory, pages) = (config.memory, config.hugepages);
         BuildError::Ram { memory, pages, source }
     })?;
     let vm = Arc::new(kvm.create_vm(&VmOptions { ioapic_pins: gsis.pins })?);
     vm.map_ram(&ram)?;
     let vectors: u32 = if has_lines(config) { 0 } else { opened.iter().map(vectors).sum() };
+    let wiring = timeline::span("put the devices on the bus");
     let irqs = Arc::new(Irqs::new(Arc::clone(&vm), gsis.pins + vectors).map_err(host("make eventfds"))?);
     let main_loop = EventLoop::new().map_err(host("make the main loop"))?;
 
@@ -208,10 +213,12 @@ pub fn build(config: &Config, start: Start, parts: Parts) -> Result<Machine, Bui
     };
     let rtc = config.rtc.then(|| Mutex::new(Rtc::new()));
     let bus = Arc::new(Bus { pci, mmio, ioapic: Mutex::new(ioapic), serial, rtc });
+    drop(wiring);
 
-    let entry = load(config, &ram, &parts.files, &gsis, &bus)?;
+    let entry = timed("load the guest", || load(config, &ram, &parts.files, &gsis, &bus))?;
+    let making = timeline::span("make the vCPUs");
     // A host that is busy elsewhere may not have let the thread begin: then it is asked here.
-    let model = match supported.get_or_init(|| Supported::ask(&kvm).ok()) {
+    let model = match timed("wait for KVM's CPUID", || supported.get_or_init(|| Supported::ask(&kvm).ok())) {
         Some(supported) => CpuModel::new(supported, config.cpus),
         // Once more, for what KVM says to it.
         None => CpuModel::new(&Supported::ask(&kvm)?, config.cpus),
@@ -221,6 +228,8 @@ pub fn build(config: &Config, start: Start, parts: Parts) -> Result<Machine, Bui
     if let Some(first) = created.first() {
         first.enter_at(&entry)?;
     }
+    drop(making);
+    timeline::pair_guest_clock(|| vm.clock().ok());
     let ending = Ending::new(created.iter().map(Vcpu::kick_handle).collect());
     let thread = |(index, vcpu)| {
         let (bus, exits) = (Arc::clone(&bus), Arc::new(VcpuExits::new(names)));
@@ -228,7 +237,7 @@ pub fn build(config: &Config, start: Start, parts: Parts) -> Result<Machine, Bui
     };
     let vcpus = (0..).zip(created).map(thread).collect();
     let control = Control { ending, irqs, power_button: gsis.power_button };
-    Ok(Machine { vcpus, bus, main_loop, main_thread, loops, control, seen, sockets })
+    Ok(Machine { vm, vcpus, bus, main_loop, main_thread, loops, control, seen, sockets })
 }
 
 /// Puts the kernel and all that it is handed into RAM.

@@ -10,15 +10,18 @@ use illico_virtio::vsock::SocketFile;
 
 use crate::bus::Bus;
 use crate::control::{Control, End};
+use crate::exit_samples::{self, Sampler};
 use crate::exits::VcpuExits;
-use crate::kvm::Vcpu;
+use crate::kvm::{Vcpu, Vm};
 use crate::loop_thread::LoopThread;
 use crate::report::{DeviceReport, PollReport, QueueReport, Report, VcpuFigures};
+use crate::timeline::{self, timed};
 use crate::vcpu_thread::VcpuThread;
 
 /// A machine, ready to run.
 #[derive(Debug)]
 pub struct Machine {
+    pub(crate) vm: Arc<Vm>,
     pub(crate) vcpus: Vec<VcpuThread>,
     pub(crate) bus: Arc<Bus>,
     pub(crate) main_loop: EventLoop,
@@ -115,7 +118,11 @@ impl Machine {
 
     /// Runs the first vCPU on this thread, and the rest of the machine on its own, until it ends.
     pub fn run(self) -> io::Result<Outcome> {
-        let Self { vcpus, bus, main_loop, main_thread, loops, control, seen, sockets } = self;
+        let Self { vm, vcpus, bus, main_loop, main_thread, loops, control, seen, sockets } = self;
+        let beginning = timeline::span("start the threads");
+        // Kept for what the guest leaves behind.
+        let ram = if timeline::is_on() { vcpus.first().map(|vcpu| vcpu.ram.clone()) } else { None };
+        let sampler = if timeline::is_on() { Some(sample(vm, &vcpus, &seen)?) } else { None };
         let failed = control.clone();
         let main_thread = main_thread.serve(main_loop, move || failed.stop());
         let mut vcpus = vcpus.into_iter();
@@ -128,18 +135,37 @@ impl Machine {
             let thread = thread.inspect_err(|_| control.stop())?;
             threads.push((index, exits, thread));
         }
+        drop(beginning);
+        timeline::mark("first KVM_RUN");
         let mut vcpus = vec![(first.index, Arc::clone(&first.exits), first.run())];
+        timeline::mark("the guest ended");
         for (index, exits, thread) in threads {
             let vcpu = thread.join().map_err(|_| io::Error::other(format!("the thread of vCPU {index} panicked")))?;
             vcpus.push((index, exits, vcpu));
         }
         // Devices finish what is in flight before the threads of their loops end. Nobody waits for those:
         // nothing of the guest is left on them.
-        bus.reset();
+        timed("take the devices off their queues", || bus.reset());
+        if let Some(sampler) = sampler {
+            timeline::add_exits(sampler.stop());
+        }
+        if let Some(ram) = ram {
+            timed("read the guest's log", || timeline::read_log(&ram));
+        }
         main_thread.stop();
         loops.iter().for_each(LoopHandle::stop);
         drop(sockets);
         let end = control.ending.get().cloned().unwrap_or(End::Stopped);
         Ok(Outcome { end, vcpus, seen })
     }
+}
+
+/// Begins to look at the exits while they go on.
+fn sample(vm: Arc<Vm>, vcpus: &[VcpuThread], seen: &[Seen]) -> io::Result<Sampler> {
+    let reader = |vcpu: &VcpuThread| {
+        // A kernel that does not tell is no reason to keep the rest back.
+        let stats = vcpu.vcpu.stats_reader(exit_samples::wanted()).ok().flatten();
+        (Arc::clone(&vcpu.exits), stats)
+    };
+    Sampler::start(Some(vm), vcpus.iter().map(reader).collect(), seen.iter().map(|seen| seen.name.clone()))
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::Timeline;
 use crate::vms::Name;
 
 pub const HELP: &str = "\
@@ -131,6 +132,8 @@ pub struct Boot {
     /// end, and the status is 105. Example: --budget budget.toml
     #[arg(long, value_name = "FILE.toml")]
     pub budget: Option<PathBuf>,
+    #[command(flatten)]
+    pub timeline: Timeline,
 
     /// Read the machine from a file first; options change and add to it. Example: --config machine.toml
     #[arg(long, value_name = "FILE.json|.toml")]

@@ -16,6 +16,7 @@ mod ps;
 mod rm;
 mod run;
 mod stop;
+mod timeline;
 mod wait;
 
 use clap::{Parser, Subcommand};
@@ -36,6 +37,7 @@ pub use ps::Ps;
 pub use rm::Rm;
 pub use run::Run;
 pub use stop::Stop;
+pub use timeline::Timeline;
 pub use wait::Wait;
 
 /// Start a kernel in a microVM of its own, and see where every VMEXIT went.

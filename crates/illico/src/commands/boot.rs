@@ -7,11 +7,13 @@ mod signals;
 use std::fs::File;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+use std::time::Instant;
 
 use illico_machine::build::{Files, Parts, Start, build};
 use illico_machine::config::Config;
 use illico_machine::control::End;
 use illico_machine::kvm::Kvm;
+use illico_machine::timeline::{span, timed};
 use illico_virtio::complaints::say;
 use rustix::fs::OFlags;
 
@@ -20,20 +22,23 @@ use crate::cli::Boot;
 use crate::commands::Failure;
 use crate::output;
 use crate::status::Status;
+use crate::timeline::Recording;
 use crate::vms::{Asked, Ended, Folder, Name, Verb, Vms};
 
 /// Boots the machine that the options describe and waits for its end.
-pub fn run(options: &Boot) -> Result<Status, Failure> {
+pub fn run(options: &Boot, began: Instant) -> Result<Status, Failure> {
+    let mut recording = Recording::begin(&options.timeline, began)?;
     // Before the options are looked at, since it takes time elsewhere; told after what is wrong with them.
     let start = Kvm::open().map_err(Failure::from).and_then(|kvm| Ok(Start::with(kvm)?));
-    let config = configure::from(options)?;
+    let mut config = timed("read the options", || configure::from(options))?;
+    if let Some(recording) = &recording {
+        recording.ask_for_initcalls(&mut config);
+    }
     config.check()?;
     let budget = options.budget.as_deref().map(read_budget).transpose()?;
-    let files = Files {
-        kernel: open_kernel(&config.kernel)?,
-        initrd: config.initrd.as_deref().map(|path| open("--initrd", path)).transpose()?,
-    };
-    let console::Opened { device, uart, joint } = console::open(config.console)?;
+    let files = timed("open the kernel and the initrd", || open_files(&config))?;
+    let opened = timed("open the console", || console::open(config.console))?;
+    let console::Opened { device, uart, joint } = opened;
     let mut machine = build(&config, start?, Parts { files, console: device, uart })?;
     if let Some(budget) = &budget {
         budget.check(machine.device_names()).map_err(|error| format!("--budget: {error}"))?;
@@ -42,8 +47,13 @@ pub fn run(options: &Boot) -> Result<Status, Failure> {
     // Made before the guest runs: a report that cannot be written is said before, not after. And after all
     // else that could fail: what does not start leaves nothing behind.
     let json = options.exits_json.as_deref().map(create).transpose()?;
+    if let Some(recording) = &mut recording {
+        recording.create()?;
+    }
+    let attaching = span("watch the terminal and signals");
     signals::attach(&mut machine)?;
     let raw = joint.attach(&mut machine)?;
+    drop(attaching);
     let outcome = machine.run();
     // Before anything is said.
     drop(raw);
@@ -71,7 +81,17 @@ pub fn run(options: &Boot) -> Result<Status, Failure> {
         }
         eprint!("{}", output::budget::lines(&excess));
     }
+    if let Some(recording) = recording {
+        recording.finish()?;
+    }
     Ok(status)
+}
+
+fn open_files(config: &Config) -> Result<Files, Failure> {
+    Ok(Files {
+        kernel: open_kernel(&config.kernel)?,
+        initrd: config.initrd.as_deref().map(|path| open("--initrd", path)).transpose()?,
+    })
 }
 
 fn read_budget(path: &Path) -> Result<Budget, Failure> {

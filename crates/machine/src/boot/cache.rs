@@ -24,6 +24,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 use super::bzimage::{BzImageError, Payload};
 use super::unpack::unpack;
+use crate::timeline::timed;
 
 const MAGIC: [u8; 8] = *b"illico\0\x01";
 const STEP: usize = 256 << 10;
@@ -67,7 +68,7 @@ impl Cache {
         let Some(folder) = self.folder.as_deref().filter(|folder| is_own(folder)) else {
             return in_memory(image, payload);
         };
-        let path = folder.join(format!("{}.vmlinux", name(image, payload)?));
+        let path = folder.join(format!("{}.vmlinux", timed("hash the packed kernel", || name(image, payload))?));
         if let Some(found) = find(&path) {
             return Ok(found);
         }
@@ -116,7 +117,7 @@ fn keep(folder: &Path, path: &Path, image: &File, payload: &Payload) -> Result<(
     let failed = |errno: Errno| BzImageError::Write(errno.into());
     let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
     let file = File::from(open(folder, flags, Mode::RUSR | Mode::WUSR).map_err(failed)?);
-    let len = unpack(image, payload, &file)?;
+    let len = timed("unpack the kernel", || unpack(image, payload, &file))?;
     let trailer = Trailer { magic: MAGIC, len: len.into() };
     let written = (&file).write_all(trailer.as_bytes()).and_then(|()| file.sync_all());
     written.map_err(BzImageError::Write)?;
@@ -131,7 +132,7 @@ fn keep(folder: &Path, path: &Path, image: &File, payload: &Payload) -> Result<(
 fn in_memory(image: &File, payload: &Payload) -> Result<(File, u64), BzImageError> {
     let file = memfd_create(c"vmlinux", MemfdFlags::CLOEXEC).map_err(|errno| BzImageError::Write(errno.into()))?;
     let file = File::from(file);
-    let len = unpack(image, payload, &file)?;
+    let len = timed("unpack the kernel", || unpack(image, payload, &file))?;
     Ok((file, len))
 }
 

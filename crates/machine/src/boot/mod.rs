@@ -35,6 +35,7 @@ use self::bzimage::Payload;
 use self::elf::{Elf, Start};
 use self::image::Format;
 use self::places::Range;
+use crate::timeline::{expect_log, span, timed};
 
 /// The byte after the highest that PVH can hand over to Linux, in 32 bits.
 const PVH_INITRD_CEILING: u64 = 1 << 32;
@@ -81,7 +82,10 @@ pub fn load(ram: &Ram, sources: &Sources<'_>) -> Result<Entry, LoadError> {
         Start::Linux64(_) => linux64::INITRD_CEILING,
     };
     let kernel: Vec<Range> = elf.segments.iter().map(|segment| segment.memory).collect();
-    let initrd = sources.initrd.map(|file| initrd::load(ram, file, ceiling, &kernel)).transpose()?;
+    expect_log(ram, &kernel, sources.command_line.as_str());
+    let read = |file| timed("read the initrd", || initrd::load(ram, file, ceiling, &kernel));
+    let initrd = sources.initrd.map(read).transpose()?;
+    let describing = span("write what the guest reads first");
     sources.command_line.write(ram)?;
     let rsdp = sources.acpi.write(ram)?;
     let map = places::memory_map(ram, sources.acpi.pci.as_ref().map(|pci| pci.ecam));
@@ -92,27 +96,28 @@ pub fn load(ram: &Ram, sources: &Sources<'_>) -> Result<Entry, LoadError> {
     // What the loader has not touched is the guest's to touch, in large pages; a small kernel was
     // loaded into small ones.
     ram.prefer_large_pages();
+    drop(describing);
     Ok(entry)
 }
 
 /// Loads the kernel, out of its bzImage if it is in one.
 fn load_kernel(ram: &Ram, sources: &Sources<'_>) -> Result<Elf, LoadError> {
     let unpacked;
-    let (format, size) = image::recognise(sources.kernel)?;
+    let (format, size) = timed("recognise the kernel", || image::recognise(sources.kernel))?;
     let (file, size) = match format {
         Format::Elf => (sources.kernel, size),
         Format::BzImage => {
             let payload = Payload::find(sources.kernel, size)?;
-            unpacked = sources.cache.unpacked(sources.kernel, &payload)?;
+            unpacked = timed("find the unpacked kernel", || sources.cache.unpacked(sources.kernel, &payload))?;
             (&unpacked.0, unpacked.1)
         }
     };
-    let elf = Elf::parse(file, size)?;
+    let elf = timed("read the kernel's headers", || Elf::parse(file, size))?;
     let bytes: u64 = elf.segments.iter().map(|segment| segment.memory.end - segment.memory.start).sum();
     if bytes >= LARGE_KERNEL {
         ram.prefer_large_pages();
     }
-    elf.load(file, ram)?;
+    timed("read the kernel", || elf.load(file, ram))?;
     Ok(elf)
 }
 

@@ -9,6 +9,7 @@
 use kvm_bindings::{CpuId, KVM_CPUID_FLAG_SIGNIFCANT_INDEX, KVM_MAX_CPUID_ENTRIES, kvm_cpuid_entry2 as Leaf};
 
 use super::{Kvm, KvmError};
+use crate::timeline::timed;
 
 /// Whose processor the host has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -131,7 +132,7 @@ pub struct Supported(CpuId);
 impl Supported {
     /// Asks.
     pub fn ask(kvm: &Kvm) -> Result<Self, KvmError> {
-        let supported = kvm.fd.get_supported_cpuid(KVM_MAX_CPUID_ENTRIES);
+        let supported = timed("KVM_GET_SUPPORTED_CPUID", || kvm.fd.get_supported_cpuid(KVM_MAX_CPUID_ENTRIES));
         supported.map(Self).map_err(KvmError::refused("ask KVM which CPUID it supports"))
     }
 }

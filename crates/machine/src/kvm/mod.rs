@@ -25,9 +25,11 @@ pub use kick::Kick;
 pub use kvm_ioctls::Cap;
 pub use registers::Registers;
 pub use slice::take_short_turns;
-pub use stats::{ParseStatsError, Stat, Stats};
+pub use stats::{ParseStatsError, Stat, Stats, StatsReader};
 pub use vcpu::{Entry, Exit, InternalError, Vcpu};
 pub use vm::{MsiMessage, SlotId, Vm, VmOptions};
+
+use crate::timeline::timed;
 
 /// Where Linux offers KVM.
 pub const DEVICE: &str = "/dev/kvm";
@@ -97,7 +99,8 @@ impl Kvm {
 
     /// Opens the device at `path`.
     pub fn open_at(path: &Path) -> Result<Self, KvmError> {
-        let file = File::options().read(true).write(true).open(path).map_err(|source| {
+        let opened = timed("open /dev/kvm", || File::options().read(true).write(true).open(path));
+        let file = opened.map_err(|source| {
             let path = path.to_owned();
             match source.kind() {
                 io::ErrorKind::NotFound => KvmError::Missing { path },
@@ -112,7 +115,7 @@ impl Kvm {
     pub fn from_file(file: File) -> Result<Self, KvmError> {
         // SAFETY: the descriptor was owned by `file`, which gave it up.
         let fd = unsafe { kvm_ioctls::Kvm::from_raw_fd(file.into_raw_fd()) };
-        match fd.get_api_version() {
+        match timed("KVM_GET_API_VERSION", || fd.get_api_version()) {
             API_VERSION => Ok(Self { fd: Arc::new(fd) }),
             found => Err(KvmError::ApiVersion { found }),
         }

@@ -14,6 +14,7 @@
 
 use std::fs::File;
 use std::io;
+use std::ops::Range;
 use std::os::fd::{AsRawFd, FromRawFd};
 use std::os::unix::fs::FileExt;
 
@@ -25,6 +26,8 @@ use super::KvmError;
 
 /// `_IO(KVMIO, 0xce)`
 const KVM_GET_STATS_FD: libc::c_ulong = 0xaece;
+
+const ATTEMPT: &str = "read the statistics of KVM";
 
 /// More than any KVM has of either; the file of 6.12 is about 6 KiB.
 const LARGEST_FILE: usize = 1 << 20;
@@ -101,10 +104,25 @@ impl Stats {
 
     /// Understands the bytes of a statistics file.
     pub fn parse(bytes: &[u8]) -> Result<Self, ParseStatsError> {
+        let mut stats = Vec::new();
+        for (name, at, kind) in Self::places(bytes)? {
+            let values = slice(bytes, "a value", at.start, at.len())?;
+            let mut values = values.chunks_exact(8).map(|value| u64::read_from_bytes(value).unwrap_or_default());
+            let value = match kind {
+                KVM_STATS_TYPE_LINEAR_HIST | KVM_STATS_TYPE_LOG_HIST => values.fold(0, u64::wrapping_add),
+                _ => values.next().unwrap_or_default(),
+            };
+            stats.push(Stat { name: name.to_owned(), value });
+        }
+        Ok(Self(stats))
+    }
+
+    /// Where each counter is.
+    fn places(bytes: &[u8]) -> Result<Vec<Place<'_>>, ParseStatsError> {
         let header: Header = part(bytes, "the header", 0)?;
         let name_size = header.name_size.get() as usize;
         let step = size_of::<Descriptor>().saturating_add(name_size);
-        let mut stats = Vec::new();
+        let mut places = Vec::new();
         for index in 0..header.num_desc.get() {
             let at = (index as usize).saturating_mul(step).saturating_add(header.desc_offset.get() as usize);
             let descriptor: Descriptor = part(bytes, "a descriptor", at)?;
@@ -112,15 +130,10 @@ impl Stats {
             let name = name.split(|&byte| byte == 0).next().unwrap_or_default();
             let name = std::str::from_utf8(name).map_err(|_| ParseStatsError::Name { index })?;
             let data = (header.data_offset.get() as usize).saturating_add(descriptor.offset.get() as usize);
-            let values = slice(bytes, "a value", data, usize::from(descriptor.size.get()).saturating_mul(8))?;
-            let mut values = values.chunks_exact(8).map(|value| u64::read_from_bytes(value).unwrap_or_default());
-            let value = match descriptor.flags.get() & KVM_STATS_TYPE_MASK {
-                KVM_STATS_TYPE_LINEAR_HIST | KVM_STATS_TYPE_LOG_HIST => values.fold(0, u64::wrapping_add),
-                _ => values.next().unwrap_or_default(),
-            };
-            stats.push(Stat { name: name.to_owned(), value });
+            let end = data.saturating_add(usize::from(descriptor.size.get()).saturating_mul(8));
+            places.push((name, data..end, descriptor.flags.get() & KVM_STATS_TYPE_MASK));
         }
-        Ok(Self(stats))
+        Ok(places)
     }
 }
 
@@ -135,9 +148,48 @@ fn part<T: FromBytes>(bytes: &[u8], what: &'static str, offset: usize) -> Result
     T::read_from_bytes(part).map_err(|_| short)
 }
 
+/// Name, values and type of a counter.
+type Place<'a> = (&'a str, Range<usize>, u32);
+
+/// Some counters of a vCPU, for reading again and again, also while it runs.
+#[derive(Debug)]
+pub struct StatsReader {
+    file: File,
+    /// Where each value is.
+    offsets: Vec<Option<usize>>,
+    len: usize,
+}
+
+impl StatsReader {
+    /// Finds the counters of these names.
+    pub(super) fn of(fd: &impl AsRawFd, names: &[&str]) -> Result<Option<Self>, KvmError> {
+        let Some(file) = open(fd)? else { return Ok(None) };
+        let bytes = read_all(&file)?;
+        let places = Stats::places(&bytes)?;
+        let offset = |name: &&str| places.iter().find(|(known, ..)| known == name).map(|(_, at, _)| at.start);
+        Ok(Some(Self { file, offsets: names.iter().map(offset).collect(), len: bytes.len() }))
+    }
+
+    /// Their values now, in the order of the names; 0 for one that this kernel does not have.
+    pub fn read(&self) -> Option<Vec<u64>> {
+        let first = self.offsets.iter().flatten().min()?;
+        let mut bytes = vec![0; self.len.checked_sub(*first)?];
+        let got = self.file.read_at(&mut bytes, *first as u64).ok()?;
+        let value = |offset: &Option<usize>| {
+            let at = offset.as_ref()?.checked_sub(*first)?;
+            u64::read_from_bytes(bytes.get(..got)?.get(at..at.checked_add(8)?)?).ok()
+        };
+        Some(self.offsets.iter().map(|offset| value(offset).unwrap_or(0)).collect())
+    }
+}
+
 /// Reads the counters of a machine or a vCPU.
 pub(super) fn of(fd: &impl AsRawFd) -> Result<Option<Stats>, KvmError> {
-    let attempt = "read the statistics of KVM";
+    let Some(file) = open(fd)? else { return Ok(None) };
+    Ok(Some(Stats::parse(&read_all(&file)?)?))
+}
+
+fn open(fd: &impl AsRawFd) -> Result<Option<File>, KvmError> {
     // SAFETY: an ioctl without an argument on a descriptor of ours.
     let file = unsafe { libc::ioctl(fd.as_raw_fd(), KVM_GET_STATS_FD, 0) };
     if file < 0 {
@@ -145,17 +197,20 @@ pub(super) fn of(fd: &impl AsRawFd) -> Result<Option<Stats>, KvmError> {
         // KVMs without KVM_CAP_BINARY_STATS_FD (before 5.14) do not know the call.
         return match source.raw_os_error() {
             Some(libc::ENOTTY | libc::EINVAL) => Ok(None),
-            _ => Err(KvmError::Refused { attempt: attempt.into(), source }),
+            _ => Err(KvmError::Refused { attempt: ATTEMPT.into(), source }),
         };
     }
     // SAFETY: the kernel just made this descriptor for us.
-    let file = unsafe { File::from_raw_fd(file) };
+    Ok(Some(unsafe { File::from_raw_fd(file) }))
+}
+
+fn read_all(file: &File) -> Result<Vec<u8>, KvmError> {
     let mut bytes = vec![0; 16 << 10];
     let mut len = 0;
     loop {
         let rest = bytes.get_mut(len..).unwrap_or_default();
         let got = file.read_at(rest, len as u64);
-        let got = got.map_err(|source| KvmError::Refused { attempt: attempt.into(), source })?;
+        let got = got.map_err(|source| KvmError::Refused { attempt: ATTEMPT.into(), source })?;
         if got == 0 {
             break;
         }
@@ -167,7 +222,8 @@ pub(super) fn of(fd: &impl AsRawFd) -> Result<Option<Stats>, KvmError> {
             bytes.resize(len.saturating_mul(2), 0);
         }
     }
-    Ok(Some(Stats::parse(bytes.get(..len).unwrap_or_default())?))
+    bytes.truncate(len);
+    Ok(bytes)
 }
 
 #[cfg(test)]

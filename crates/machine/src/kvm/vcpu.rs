@@ -17,8 +17,9 @@ use kvm_ioctls::VcpuFd;
 
 use super::kick::Inside;
 use super::run_page::RunPage;
-use super::{CpuModel, Kick, KvmError, Registers, Stats, Vm, kick, msr, registers, stats};
+use super::{CpuModel, Kick, KvmError, Registers, Stats, StatsReader, Vm, kick, msr, registers, stats};
 use crate::boot;
+use crate::timeline::{timed, timed_with};
 
 /// `_IO(KVMIO, 0x80)`
 const KVM_RUN: libc::c_ulong = 0xae80;
@@ -181,11 +182,15 @@ impl Vcpu {
             attempt: "install the handler of the signal that kicks vCPUs".into(),
             source,
         })?;
-        let mut fd = vm.fd().create_vcpu(index.into()).map_err(failed("make the thread state"))?;
-        let tsc_khz = fd.get_tsc_khz().map_err(failed("read the TSC frequency"))?;
+        let of = || format!("vCPU {index}");
+        let made = timed_with("KVM_CREATE_VCPU", of, || vm.fd().create_vcpu(index.into()));
+        let mut fd = made.map_err(failed("make the thread state"))?;
+        let tsc_khz =
+            timed_with("KVM_GET_TSC_KHZ", of, || fd.get_tsc_khz()).map_err(failed("read the TSC frequency"))?;
         let cpuid = model.cpuid(index, tsc_khz).map_err(failed("make the CPUID"))?;
-        fd.set_cpuid2(&cpuid).map_err(failed("set the CPUID"))?;
-        msr::initialise(&fd, index, model.vendor()).map_err(failed("set the first MSRs"))?;
+        timed_with("KVM_SET_CPUID2", of, || fd.set_cpuid2(&cpuid)).map_err(failed("set the CPUID"))?;
+        let msrs = timed_with("KVM_SET_MSRS", of, || msr::initialise(&fd, index, model.vendor()));
+        msrs.map_err(failed("set the first MSRs"))?;
         let page = RunPage::new(fd.get_kvm_run(), vm.fd().run_size());
         let core = Core { page, inside: Inside::default(), fd, _vm: Arc::clone(vm) };
         Ok(Self { core: Arc::new(core), access: Access::None })
@@ -194,8 +199,10 @@ impl Vcpu {
     /// Puts the vCPU at the kernel's entry point. The others wait for INIT and SIPI as they are.
     pub fn enter_at(&self, entry: &boot::Entry) -> Result<(), KvmError> {
         let (regs, sregs) = registers::at_entry(entry);
-        self.core.fd.set_sregs(&sregs).map_err(KvmError::refused(format!("set system registers for {entry:x?}")))?;
-        self.core.fd.set_regs(&regs).map_err(KvmError::refused(format!("set registers for {entry:x?}")))
+        timed("KVM_SET_SREGS", || self.core.fd.set_sregs(&sregs))
+            .map_err(KvmError::refused(format!("set system registers for {entry:x?}")))?;
+        timed("KVM_SET_REGS", || self.core.fd.set_regs(&regs))
+            .map_err(KvmError::refused(format!("set registers for {entry:x?}")))
     }
 
     /// What kicks this vCPU.
@@ -213,6 +220,12 @@ impl Vcpu {
     /// The kernel's own counters for this vCPU, or `None` where it keeps them to itself.
     pub fn stats(&self) -> Result<Option<Stats>, KvmError> {
         stats::of(&self.core.fd)
+    }
+
+    /// What reads these of the kernel's counters for this vCPU, also while it runs. To be asked before: the
+    /// kernel answers only while a vCPU does not run.
+    pub fn stats_reader(&self, names: &[&str]) -> Result<Option<StatsReader>, KvmError> {
+        StatsReader::of(&self.core.fd, names)
     }
 
     /// Runs the guest until it wants something. `entry` answers the last exit.

@@ -16,6 +16,7 @@ use kvm_ioctls::{IoEventAddress, NoDatamatch, VmFd};
 use vmm_sys_util::eventfd::EventFd;
 
 use super::{CpuModel, KvmError, Stats, Vcpu, stats};
+use crate::timeline::{timed, timed_with};
 
 /// What a machine is made with.
 #[derive(Debug, Clone, Default)]
@@ -57,17 +58,19 @@ const TSS_ADDRESS: usize = 0xfffb_d000;
 
 impl Vm {
     pub(super) fn create(kvm: &kvm_ioctls::Kvm, options: &VmOptions) -> Result<Self, KvmError> {
-        let fd = kvm.create_vm().map_err(KvmError::refused("create a virtual machine"))?;
+        let fd = timed("KVM_CREATE_VM", || kvm.create_vm()).map_err(KvmError::refused("create a virtual machine"))?;
         let pins = options.ioapic_pins;
         let mut split = kvm_enable_cap { cap: KVM_CAP_SPLIT_IRQCHIP, ..Default::default() };
         split.args[0] = pins.into();
-        fd.enable_cap(&split).map_err(KvmError::refused(format!("split the irqchip, with {pins} pins")))?;
-        fd.set_tss_address(TSS_ADDRESS).map_err(KvmError::refused("set the address of KVM's TSS"))?;
+        let done = timed("KVM_CAP_SPLIT_IRQCHIP", || fd.enable_cap(&split));
+        done.map_err(KvmError::refused(format!("split the irqchip, with {pins} pins")))?;
+        let done = timed("KVM_SET_TSS_ADDR", || fd.set_tss_address(TSS_ADDRESS));
+        done.map_err(KvmError::refused("set the address of KVM's TSS"))?;
         // An AMD processor has four counters whether CPUID says so or not, and a kernel that finds them arms
         // a watchdog with them. KVMs before 5.18 and those without a PMU refuse, and then there is no harm.
         let mut pmu = kvm_enable_cap { cap: KVM_CAP_PMU_CAPABILITY, ..Default::default() };
         pmu.args[0] = KVM_PMU_CAP_DISABLE.into();
-        let _absent_anyway = fd.enable_cap(&pmu);
+        let _absent_anyway = timed("KVM_CAP_PMU_CAPABILITY", || fd.enable_cap(&pmu));
         Ok(Self { fd, slots: Mutex::default() })
     }
 
@@ -99,8 +102,11 @@ impl Vm {
             memory_size: window.len() as u64,
             userspace_addr: window.host_address(),
         };
-        // SAFETY: the window is mapped memory; the slot table keeps it so until the slot is gone.
-        let result = unsafe { self.fd.set_user_memory_region(region) };
+        let what = || format!("slot {free}, {:#x} bytes at {at}", window.len());
+        let result = timed_with("KVM_SET_USER_MEMORY_REGION", what, || {
+            // SAFETY: the window is mapped memory; the slot table keeps it so until the slot is gone.
+            unsafe { self.fd.set_user_memory_region(region) }
+        });
         result.map_err(KvmError::refused(format!(
             "map {:#x} bytes of memory at {at} into slot {free}{}",
             window.len(),
@@ -129,7 +135,8 @@ impl Vm {
 
     /// Makes a signal on `event` the interrupt of `gsi`, without us.
     pub fn irqfd(&self, event: &EventFd, gsi: u32) -> Result<(), KvmError> {
-        self.fd.register_irqfd(event, gsi).map_err(KvmError::refused(format!("tie an eventfd to GSI {gsi}")))
+        let done = timed_with("KVM_IRQFD", || format!("GSI {gsi}"), || self.fd.register_irqfd(event, gsi));
+        done.map_err(KvmError::refused(format!("tie an eventfd to GSI {gsi}")))
     }
 
     /// Undoes [`Vm::irqfd`].
@@ -141,11 +148,15 @@ impl Vm {
     /// `datamatch`, or, without one, of any size and any data, which the kernel finds without decoding.
     pub fn ioeventfd(&self, event: &EventFd, at: GuestAddress, datamatch: Option<u32>) -> Result<(), KvmError> {
         let address = IoEventAddress::Mmio(at.0);
-        match datamatch {
-            Some(data) => self.fd.register_ioevent(event, &address, data),
-            None => self.fd.register_ioevent(event, &address, NoDatamatch),
-        }
-        .map_err(KvmError::refused(format!("tie writes at {at} (value {datamatch:?}) to an eventfd")))
+        let tied = timed_with(
+            "KVM_IOEVENTFD",
+            || format!("at {at}"),
+            || match datamatch {
+                Some(data) => self.fd.register_ioevent(event, &address, data),
+                None => self.fd.register_ioevent(event, &address, NoDatamatch),
+            },
+        );
+        tied.map_err(KvmError::refused(format!("tie writes at {at} (value {datamatch:?}) to an eventfd")))
     }
 
     /// Undoes [`Vm::ioeventfd`] of the same arguments.
@@ -167,7 +178,8 @@ impl Vm {
             attempt: format!("set {count} interrupt routes"),
             source: std::io::ErrorKind::InvalidInput.into(),
         })?;
-        self.fd.set_gsi_routing(&table).map_err(KvmError::refused(format!("set {count} interrupt routes")))
+        let set = timed_with("KVM_SET_GSI_ROUTING", || format!("{count} routes"), || self.fd.set_gsi_routing(&table));
+        set.map_err(KvmError::refused(format!("set {count} interrupt routes")))
     }
 
     /// Delivers one message now.
@@ -186,6 +198,11 @@ impl Vm {
     /// Makes vCPU `index`, which is its APIC id as well. Number 0 is the one that starts.
     pub fn create_vcpu(self: &Arc<Self>, index: u8, model: &CpuModel) -> Result<Vcpu, KvmError> {
         Vcpu::create(self, index, model)
+    }
+
+    /// What the guest's kvm-clock reads now, in nanoseconds.
+    pub fn clock(&self) -> Result<u64, KvmError> {
+        self.fd.get_clock().map(|clock| clock.clock).map_err(KvmError::refused("read the guest's clock"))
     }
 
     /// The kernel's own counters for the machine, or `None` where it keeps them to itself.

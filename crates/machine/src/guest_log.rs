@@ -1,0 +1,183 @@
+//! The log of a Linux guest, read out of its memory when it has ended.
+//!
+//! Linux keeps all that it ever said in a ring (kernel/printk/printk_ringbuffer.h, from 5.10 on), whether a console
+//! shows it or not; so neither the guest nor its command line need to change for it to be known. The ring has no
+//! address that we are told, but a shape:
+//!
+//! ```text
+//! infos    { seq u64, ts_nsec u64, text_len u16, facility u8, flags and level u8, caller u32, device 64 bytes } x count
+//! blocks   { id u64, text }, 8-byte aligned;  id of record number seq: 2^32 - count + seq
+//! ```
+//!
+//! Places in a row whose numbers follow one another are infos; words that are ids of such records, with the next id behind
+//! the text, are blocks. It is all the guest's to forge: what comes out is a list of bounded size with nothing promised
+//! about its content.
+
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::arithmetic_side_effects)]
+
+use std::collections::HashMap;
+
+use illico_memory::{GuestAddress, Ram};
+use memchr::memmem;
+use zerocopy::FromBytes;
+use zerocopy::little_endian::U64;
+
+use crate::boot::places::Range;
+
+/// A line of the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// Nanoseconds by the guest's clock.
+    pub at: u64,
+    /// What it says, at most [`LONGEST`] bytes of it.
+    pub text: Vec<u8>,
+}
+
+/// Bytes of a line that are kept.
+const LONGEST: usize = 200;
+/// `sizeof(struct printk_info)`
+const INFO: usize = 88;
+/// Records at most.
+const MOST: usize = 1 << 15;
+/// Infos in a row that cannot be chance.
+const RUN: u64 = 16;
+/// What is looked at of any one range.
+const MOST_BYTES: u64 = 128 << 20;
+/// Counts of records that kernels are built with: 2^LOG_BUF_SHIFT bytes, 32 for each.
+const COUNT_BITS: std::ops::RangeInclusive<u32> = 7..=16;
+/// Bytes by which a block may be longer than its text: what was cut off its end, and alignment.
+const SLACK: usize = 32;
+/// Places that are remembered for one id. Other words look like ids too.
+const CANDIDATES: usize = 64;
+
+/// What an info says.
+#[derive(Clone, Copy)]
+struct Info {
+    seq: u64,
+    at: u64,
+    len: usize,
+}
+
+/// Finds the log in these ranges of the guest's memory; the longest one, if there are several.
+pub fn find(ram: &Ram, ranges: &[Range]) -> Vec<Record> {
+    let images: Vec<_> = ranges.iter().filter_map(|&range| image(ram, range)).collect();
+    let blocks = Blocks::of(&images);
+    let logs = images.iter().flat_map(|image| infos(image)).map(|infos| blocks.records(&infos));
+    logs.max_by_key(Vec::len).unwrap_or_default()
+}
+
+fn image(ram: &Ram, range: Range) -> Option<Vec<u8>> {
+    let len = range.end.saturating_sub(range.start).min(MOST_BYTES);
+    let mut bytes = vec![0; usize::try_from(len).ok()?];
+    ram.read(GuestAddress(range.start), &mut bytes).ok()?;
+    Some(bytes)
+}
+
+fn word(bytes: &[u8], at: usize) -> Option<u64> {
+    U64::read_from_prefix(bytes.get(at..)?).ok().map(|(word, _)| word.get())
+}
+
+/// Words that may be ids, with where they are.
+struct Blocks<'a> {
+    images: &'a [Vec<u8>],
+    places: HashMap<u64, Vec<Place>>,
+}
+
+/// Which image, and where in it.
+type Place = (usize, usize);
+
+impl<'a> Blocks<'a> {
+    fn of(images: &'a [Vec<u8>]) -> Self {
+        let mut places: HashMap<u64, Vec<Place>> = HashMap::new();
+        for (index, image) in images.iter().enumerate() {
+            // The upper six bytes of an id, below and from 2^32 on.
+            for upper in [[0xff, 0xff, 0, 0, 0, 0], [0, 0, 1, 0, 0, 0]] {
+                for found in memmem::find_iter(image, &upper) {
+                    let Some(at) = found.checked_sub(2).filter(|at| at % 8 == 0) else { continue };
+                    let Some(id) = word(image, at) else { continue };
+                    let places = places.entry(id).or_default();
+                    if places.len() < CANDIDATES {
+                        places.push((index, at));
+                    }
+                }
+            }
+        }
+        Self { images, places }
+    }
+
+    fn word(&self, (image, at): Place) -> Option<u64> {
+        word(self.images.get(image)?, at)
+    }
+
+    /// The block of the next id, right behind one with a text of `len` bytes.
+    fn next(&self, (image, at): Place, len: usize, id: u64) -> Option<Place> {
+        let behind = at.checked_add(8)?.checked_add(len)?.checked_next_multiple_of(8)?;
+        (0..=SLACK)
+            .step_by(8)
+            .filter_map(|slack| Some((image, behind.checked_add(slack)?)))
+            .find(|&place| self.word(place) == Some(id))
+    }
+
+    /// The records of which there is a text, in a ring of as many as fits them best.
+    fn records(&self, infos: &[Info]) -> Vec<Record> {
+        COUNT_BITS.map(|bits| self.records_of(bits, infos)).max_by_key(Vec::len).unwrap_or_default()
+    }
+
+    fn records_of(&self, bits: u32, infos: &[Info]) -> Vec<Record> {
+        let Some(first) = 1u64.checked_shl(bits).and_then(|count| (1u64 << 32).checked_sub(count)) else {
+            return Vec::new();
+        };
+        let (mut records, mut expected) = (Vec::new(), None);
+        for (info, following) in infos.iter().zip(infos.iter().skip(1).map(Some).chain([None])) {
+            let (id, next) = (first.saturating_add(info.seq), first.saturating_add(info.seq).saturating_add(1));
+            let place = expected.take().or_else(|| {
+                // A word that looks like an id is one if the next one is where it should be.
+                let places = self.places.get(&id)?;
+                let is_block = |place: &&Place| following.is_some() && self.next(**place, info.len, next).is_some();
+                places.iter().find(is_block).copied()
+            });
+            let Some(place @ (image, at)) = place else { continue };
+            expected = self.next(place, info.len, next);
+            let start = at.saturating_add(8);
+            let text =
+                self.images.get(image).and_then(|image| image.get(start..start.checked_add(info.len.min(LONGEST))?));
+            records.extend(text.map(|text| Record { at: info.at, text: text.to_vec() }));
+        }
+        records
+    }
+}
+
+/// The number of the second record, as it lies in memory.
+const ONE: [u8; 8] = 1u64.to_le_bytes();
+
+/// All places at which numbers follow one another as in infos.
+fn infos(image: &[u8]) -> Vec<Vec<Info>> {
+    let ones = memmem::find_iter(image, &ONE);
+    ones.filter(|at| at % 8 == 0 && follows(image, *at, 1)).map(|at| run(image, at)).collect()
+}
+
+fn follows(image: &[u8], at: usize, seq: u64) -> bool {
+    (1..RUN).all(|n| {
+        let next = (n as usize).checked_mul(INFO).and_then(|step| at.checked_add(step));
+        next.and_then(|next| word(image, next)) == seq.checked_add(n)
+    })
+}
+
+/// The infos from number 0 on, where number 1 is at `at`.
+fn run(image: &[u8], at: usize) -> Vec<Info> {
+    let mut infos = Vec::new();
+    let Some(mut at) = at.checked_sub(INFO) else { return infos };
+    while infos.len() < MOST
+        && let (Some(seq), Some(time), Some(rest)) =
+            (word(image, at), word(image, at.saturating_add(8)), word(image, at.saturating_add(16)))
+        && seq == infos.len() as u64
+    {
+        infos.push(Info { seq, at: time, len: usize::from(rest as u16) });
+        at = at.saturating_add(INFO);
+    }
+    infos
+}
+
+#[cfg(test)]
+#[path = "guest_log_test.rs"]
+mod tests;
