@@ -7,11 +7,14 @@ use crate::digest::Digest;
 use crate::erofs::WriteError;
 use crate::layer::EntryError;
 use crate::oci::DocumentError;
+use crate::registry::RegistryError;
 use crate::tar::TarError;
 
 /// Why there is no image.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    #[error("'{image}'")]
+    Registry { image: String, source: RegistryError },
     #[error("cannot {what} '{}'", path.display())]
     File { what: &'static str, path: PathBuf, source: io::Error },
     #[error("'{image}': {source}")]

@@ -13,6 +13,8 @@ use crate::origin::archive::{Archive, DockerArchive};
 use crate::origin::layout::{Files, Layout};
 use crate::origin::{Origin, folder};
 use crate::progress::{Progress, Watch};
+use crate::reference::Reference;
+use crate::registry::Remote;
 use crate::source::{ImageSource, RootKind};
 use crate::store::{Image, Record, RootFile, Store};
 use crate::verified::WrongContent;
@@ -27,7 +29,7 @@ impl Store {
                 {
                     return Ok(image);
                 }
-                Err(Error::Unknown(name.familiar()))
+                self.pull(name, watch)
             }
             // As it is: nothing of it is copied.
             ImageSource::Raw { path, kind } => Ok(Image {
@@ -39,10 +41,19 @@ impl Store {
         }
     }
 
+    /// The image that a registry has under this name now.
+    pub fn pull(&self, name: &Reference, watch: Watch<'_>) -> Result<Image, Error> {
+        let image = self.add(&Remote::open(name, self.plain_http)?, watch)?;
+        if let Some(id) = image.id {
+            self.tag(name, id)?;
+        }
+        Ok(image)
+    }
+
     /// Puts what is at a path into the store.
     pub fn import(&self, source: &ImageSource, watch: Watch<'_>) -> Result<Image, Error> {
         match source {
-            ImageSource::Registry(_) => self.resolve(source, watch),
+            ImageSource::Registry(name) => self.pull(name, watch),
             ImageSource::Layout { path, name } => {
                 self.add(&Layout::open(Files::Folder(path.clone()), path, name.as_deref())?, watch)
             }

@@ -36,6 +36,7 @@ pub use record::Record;
 pub struct Store {
     folder: PathBuf,
     pub(crate) limits: Limits,
+    pub(crate) plain_http: bool,
 }
 
 /// What a machine starts from.
@@ -77,13 +78,19 @@ impl Store {
     pub fn open(folder: &Path) -> Result<Self, Error> {
         let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
         made.map_err(Error::file("make the folder", folder))?;
-        Ok(Self { folder: folder.to_owned(), limits: Limits::default() })
+        Ok(Self { folder: folder.to_owned(), limits: Limits::default(), plain_http: false })
     }
 
     /// With other limits for what is unpacked.
     #[must_use]
     pub fn with_limits(self, limits: Limits) -> Self {
         Self { limits, ..self }
+    }
+
+    /// Registries are asked without TLS. Those on this host always are.
+    #[must_use]
+    pub fn with_plain_http(self, plain_http: bool) -> Self {
+        Self { plain_http, ..self }
     }
 
     /// An image by its digest.

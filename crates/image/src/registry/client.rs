@@ -1,0 +1,214 @@
+//! Requests to one repository of a registry, with the login that it asks for.
+
+use std::cell::RefCell;
+use std::env;
+use std::fs;
+use std::io::{self, Read};
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use ureq::http::Response;
+use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
+use ureq::{Agent, Body};
+
+use super::auth::{Challenge, Scheme};
+use super::{RegistryError, checked, credentials};
+use crate::digest::Digest;
+use crate::oci::DOCUMENT_MAX;
+use crate::reference::Reference;
+use crate::verified::WrongContent;
+
+/// The media types of manifests and indexes: the specification's and Docker's.
+const MANIFESTS: &str = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, \
+     application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.docker.distribution.manifest.v2+json";
+/// How often a request is made before its failure is told.
+const TRIES: u32 = 4;
+/// How long a silent registry is waited for.
+const SILENCE: Duration = Duration::from_secs(60);
+/// Where distributions keep the certificates of authorities: Debian and Arch, Fedora, SUSE, Alpine.
+const AUTHORITIES: [&str; 4] = [
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+];
+
+/// A repository.
+#[derive(Debug)]
+pub(super) struct Client {
+    agent: Agent,
+    host: String,
+    /// Up to the repository, without a slash at the end.
+    base: String,
+    scope: String,
+    /// User and password, if the user has logged in.
+    login: Option<(String, String)>,
+    /// What the last challenge was answered with.
+    authorization: RefCell<Option<String>>,
+}
+
+impl Client {
+    pub(super) fn new(name: &Reference, plain_http: bool) -> Result<Self, RegistryError> {
+        let plain = plain_http || name.is_local();
+        let mut config = Agent::config_builder()
+            .http_status_as_error(false)
+            .https_only(!plain)
+            .timeout_connect(Some(SILENCE))
+            .timeout_recv_response(Some(SILENCE))
+            .timeout_per_read(Some(SILENCE))
+            .user_agent(concat!("illico/", env!("CARGO_PKG_VERSION")));
+        // Reading the certificates of all authorities takes a while, so only where they are needed.
+        if !plain {
+            config = config.tls_config(tls()?);
+        }
+        let scheme = if plain { "http" } else { "https" };
+        Ok(Self {
+            agent: config.build().into(),
+            host: name.registry().to_owned(),
+            base: format!("{scheme}://{}/v2/{}", name.api_host(), name.repository()),
+            scope: format!("repository:{}:pull", name.repository()),
+            login: credentials::of_user(name.registry()),
+            authorization: RefCell::new(None),
+        })
+    }
+
+    /// The bytes of a manifest or index, which have the digest that was asked for or that the registry says.
+    pub(super) fn manifest(&self, reference: &str, wanted: Option<Digest>) -> Result<Vec<u8>, RegistryError> {
+        let response = self.get(&format!("{}/manifests/{reference}", self.base), 0)?;
+        let said = response.headers().get("docker-content-digest").and_then(|value| value.to_str().ok()?.parse().ok());
+        let mut bytes = Vec::new();
+        let read = response.into_body().into_reader().take(DOCUMENT_MAX).read_to_end(&mut bytes);
+        read.map_err(|error| self.unreadable(error))?;
+        if let Some(wanted) = wanted.or(said) {
+            checked(&bytes, wanted).map_err(|source| RegistryError::Wrong { host: self.host.clone(), source })?;
+        }
+        Ok(bytes)
+    }
+
+    /// A blob from an offset on. Says where what comes begins: not all registries can begin elsewhere than at the start.
+    pub(super) fn blob(&self, digest: Digest, offset: u64) -> Result<(Body, u64), RegistryError> {
+        let response = self.get(&format!("{}/blobs/{digest}", self.base), offset)?;
+        let start = if response.status() == 206 { offset } else { 0 };
+        Ok((response.into_body(), start))
+    }
+
+    /// What went wrong while an answer was read.
+    pub(super) fn unreadable(&self, error: io::Error) -> RegistryError {
+        let host = self.host.clone();
+        match error.downcast::<WrongContent>() {
+            Ok(source) => RegistryError::Wrong { host, source },
+            Err(error) => match error.downcast::<RegistryError>() {
+                Ok(error) => error,
+                Err(source) => RegistryError::Answer { host, source },
+            },
+        }
+    }
+
+    /// An answer that is one; logs in if need be, and tries again what may be better in a moment.
+    fn get(&self, url: &str, offset: u64) -> Result<Response<Body>, RegistryError> {
+        let mut tried = 0;
+        let mut logged_in = false;
+        loop {
+            tried += 1;
+            let again = tried < TRIES;
+            match self.once(url, offset) {
+                Ok(response) => match response.status().as_u16() {
+                    200 | 206 => return Ok(response),
+                    401 if !logged_in => {
+                        self.log_in(&response)?;
+                        logged_in = true;
+                        // That was the registry's way to ask, and no failure.
+                        tried -= 1;
+                    }
+                    status @ (401 | 403) => return Err(RegistryError::Refused { host: self.host.clone(), status }),
+                    404 => return Err(RegistryError::NotFound { host: self.host.clone() }),
+                    408 | 429 | 500..600 if again => wait(tried),
+                    status => return Err(RegistryError::Status { host: self.host.clone(), status }),
+                },
+                Err(error) if again && is_passing(&error) => wait(tried),
+                Err(source) => return Err(RegistryError::Unreachable { host: self.host.clone(), source }),
+            }
+        }
+    }
+
+    fn once(&self, url: &str, offset: u64) -> Result<Response<Body>, ureq::Error> {
+        let mut request = self.agent.get(url).header("accept", MANIFESTS);
+        if let Some(authorization) = &*self.authorization.borrow() {
+            request = request.header("authorization", authorization);
+        }
+        if offset > 0 {
+            request = request.header("range", format!("bytes={offset}-"));
+        }
+        request.call()
+    }
+
+    /// Does what a 401 asks for.
+    fn log_in(&self, response: &Response<Body>) -> Result<(), RegistryError> {
+        let host = || self.host.clone();
+        let asked =
+            response.headers().get("www-authenticate").and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let challenge = Challenge::parse(asked)
+            .ok_or_else(|| RegistryError::Challenge { host: host(), asked: asked.chars().take(80).collect() })?;
+        let basic = self.login.as_ref().map(|(user, password)| credentials::basic(user, password));
+        let answer = match challenge.scheme {
+            Scheme::Basic => basic.ok_or_else(|| RegistryError::Refused { host: host(), status: 401 })?,
+            Scheme::Bearer { realm, service } => {
+                let mut request = self.agent.get(&realm).query("scope", &self.scope);
+                if let Some(service) = &service {
+                    request = request.query("service", service);
+                }
+                if let Some(basic) = &basic {
+                    request = request.header("authorization", basic);
+                }
+                let unreachable = |source| RegistryError::Unreachable { host: host(), source };
+                let response = request.call().map_err(unreachable)?;
+                if response.status() != 200 {
+                    return Err(RegistryError::Refused { host: host(), status: response.status().as_u16() });
+                }
+                let mut bytes = Vec::new();
+                let read = response.into_body().into_reader().take(DOCUMENT_MAX).read_to_end(&mut bytes);
+                read.map_err(|error| self.unreadable(error))?;
+                let token = super::auth::token(&bytes);
+                format!("Bearer {}", token.map_err(|source| RegistryError::Token { host: host(), source })?)
+            }
+        };
+        *self.authorization.borrow_mut() = Some(answer);
+        Ok(())
+    }
+}
+
+/// Whether a failure may be gone in a moment. A refused connection and an unknown host are answers.
+pub(super) fn is_passing(error: &ureq::Error) -> bool {
+    match error {
+        ureq::Error::Io(error) => {
+            !matches!(error.kind(), io::ErrorKind::ConnectionRefused | io::ErrorKind::InvalidData)
+        }
+        ureq::Error::Timeout(_) => true,
+        _ => false,
+    }
+}
+
+/// Half a second, then twice that, and so on.
+pub(super) fn wait(tried: u32) {
+    thread::sleep(Duration::from_millis(250 << tried.min(4)));
+}
+
+fn tls() -> Result<TlsConfig, RegistryError> {
+    let path = env::var("SSL_CERT_FILE").ok();
+    let candidates = path.iter().map(String::as_str).chain(AUTHORITIES);
+    let found = candidates.filter_map(|path| fs::read(path).ok()).next();
+    let certificates: Vec<_> = parse_pem(found.as_deref().unwrap_or_default())
+        .filter_map(|item| match item {
+            Ok(PemItem::Certificate(certificate)) => Some(certificate),
+            _ => None,
+        })
+        .collect();
+    if certificates.is_empty() {
+        return Err(RegistryError::NoAuthorities { path: path.unwrap_or_else(|| AUTHORITIES[0].to_owned()) });
+    }
+    Ok(TlsConfig::builder()
+        .root_certs(RootCerts::new_with_certs(&certificates))
+        .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .build())
+}
