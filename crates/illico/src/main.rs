@@ -62,6 +62,7 @@ fn main() -> ExitCode {
         Verb::Man(options) => commands::man::run(&options),
         Verb::Diff(options) => commands::diff::run(&options),
         Verb::Images(options) => commands::images::list(&options),
+        Verb::Pull(options) => commands::import::pull(&options),
         Verb::Import(options) => commands::import::run(&options),
         Verb::Rmi(options) => commands::images::remove(&options),
         Verb::Prune(options) => commands::images::prune(&options),

@@ -1,4 +1,4 @@
-//! `illico images`, `import`, `rmi`, `prune`: the store of images.
+//! `illico images`, `pull`, `import`, `rmi`, `prune`: the store of images.
 
 use std::path::PathBuf;
 
@@ -18,6 +18,15 @@ Examples:
   illico import ./rootfs mine:v2
   podman save -o web.tar web && illico import web.tar web
   illico import ./layout:latest web
+
+Status: 0, or 125: one line says what is wrong, and the store is as it was.";
+
+pub const PULL_HELP: &str = "\
+Examples:
+  illico pull debian:12
+  illico pull localhost:5000/web@sha256:...
+
+The login that `docker login` or `podman login` keeps in its file is used; programs that keep passwords are not asked.
 
 Status: 0, or 125: one line says what is wrong, and the store is as it was.";
 
@@ -56,6 +65,21 @@ pub struct Import {
     /// What it is to be called.
     #[arg(value_name = "NAME")]
     pub name: Reference,
+
+    #[command(flatten)]
+    pub unpack: Unpack,
+}
+
+/// Options of `illico pull`.
+#[derive(Debug, Args)]
+pub struct Pull {
+    /// The image: a name such as debian:12, with the registry in front if it is not Docker's, and perhaps @sha256:...
+    #[arg(value_name = "IMAGE")]
+    pub image: Reference,
+
+    /// Ask the registry without TLS. Registries on this host are always asked so.
+    #[arg(long)]
+    pub plain_http: bool,
 
     #[command(flatten)]
     pub unpack: Unpack,

@@ -28,7 +28,7 @@ pub use deferred::Deferred;
 pub use diff::Diff;
 pub use doctor::Doctor;
 pub use exec::Exec;
-pub use images::{Images, Import, Prune, Rmi};
+pub use images::{Images, Import, Prune, Pull, Rmi, Unpack};
 pub use inspect::Inspect;
 pub use kill::Kill;
 pub use logs::Logs;
@@ -96,6 +96,9 @@ pub enum Verb {
     /// List images.
     #[command(after_help = images::IMAGES_HELP)]
     Images(Deferred<Images>),
+    /// Fetch an image from a registry, whether or not it is there already.
+    #[command(after_help = images::PULL_HELP)]
+    Pull(Deferred<Pull>),
     /// Make an image of a folder, a tar, a saved image or a file system.
     #[command(after_help = images::IMPORT_HELP)]
     Import(Deferred<Import>),

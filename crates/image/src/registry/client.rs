@@ -127,7 +127,7 @@ impl Client {
                     status => return Err(RegistryError::Status { host: self.host.clone(), status }),
                 },
                 Err(error) if again && is_passing(&error) => wait(tried),
-                Err(source) => return Err(RegistryError::Unreachable { host: self.host.clone(), source }),
+                Err(error) => return Err(self.unreachable(error)),
             }
         }
     }
@@ -141,6 +141,10 @@ impl Client {
             request = request.header("range", format!("bytes={offset}-"));
         }
         request.call()
+    }
+
+    fn unreachable(&self, error: ureq::Error) -> RegistryError {
+        RegistryError::Unreachable { host: self.host.clone(), source: error.into_io() }
     }
 
     /// Does what a 401 asks for.
@@ -161,8 +165,7 @@ impl Client {
                 if let Some(basic) = &basic {
                     request = request.header("authorization", basic);
                 }
-                let unreachable = |source| RegistryError::Unreachable { host: host(), source };
-                let response = request.call().map_err(unreachable)?;
+                let response = request.call().map_err(|error| self.unreachable(error))?;
                 if response.status() != 200 {
                     return Err(RegistryError::Refused { host: host(), status: response.status().as_u16() });
                 }

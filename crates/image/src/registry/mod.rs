@@ -23,7 +23,7 @@ use client::Client;
 #[derive(Debug, thiserror::Error)]
 pub enum RegistryError {
     #[error("cannot reach the registry '{host}'")]
-    Unreachable { host: String, source: ureq::Error },
+    Unreachable { host: String, source: std::io::Error },
     #[error("the registry '{host}' has no such image")]
     NotFound { host: String },
     #[error(
