@@ -1,7 +1,7 @@
 //! `blk`: a disk, first by `virtio-drivers` (capacity, identity, a read), then by a ring of our own: many reads at a
 //! depth, by polling or by interrupts, and requests that must fail.
 //!
-//! Options: `probe.requests=N`, `probe.depth=N`, `probe.wait=interrupt`, `probe.event_idx=off`, `probe.pattern=offset`
+//! Options: `probe.requests=N`, `probe.depth=N`, `probe.wait=interrupt|each`, `probe.event_idx=off`, `probe.pattern=offset`
 //! (each 64-bit word of the disk is its own byte offset, little-endian; words that are not are counted), and
 //! `probe.write=<block>`: writes there, reads back and flushes, discards the block behind it, writes zeroes to the next.
 
@@ -18,6 +18,35 @@ use crate::say;
 /// An ID is this long (5.2.6).
 const ID: usize = 20;
 const SECTORS_A_BLOCK: u64 = (BLOCK / SECTOR) as u64;
+
+/// How a request is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wait {
+    /// By looking again and again.
+    Poll,
+    /// Halted, if it is not there yet.
+    Interrupt,
+    /// By an interrupt in any case, which is acknowledged before the ring is looked at: what Linux's driver does.
+    Each,
+}
+
+impl Wait {
+    fn of(option: Option<&str>) -> Self {
+        match option {
+            Some("interrupt") => Self::Interrupt,
+            Some("each") => Self::Each,
+            _ => Self::Poll,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Poll => "poll",
+            Self::Interrupt => "interrupt",
+            Self::Each => "each",
+        }
+    }
+}
 
 pub(super) fn run(machine: &Machine) -> Outcome {
     oracle(machine)?;
@@ -55,16 +84,18 @@ fn oracle(machine: &Machine) -> Outcome {
 fn reads(machine: &Machine, queue: &mut BlockQueue) -> Outcome {
     let options = machine.command_line;
     let requests = options.number("requests", 256);
-    let by_interrupt = options.option("wait") == Some("interrupt");
+    let wait = Wait::of(options.option("wait"));
     let checked = options.option("pattern") == Some("offset");
     let blocks = queue.capacity / SECTORS_A_BLOCK;
     if blocks == 0 {
         return Err(Failure("disk-too-small"));
     }
-    if by_interrupt && !machine.interrupts {
+    if wait != Wait::Poll && !machine.interrupts {
         return Err(Failure("no-local-apic"));
     }
-    let depth = options.number("depth", 1).clamp(1, queue.slots() as u64).min(requests);
+    // With several in flight one interrupt may stand for several.
+    let deepest = if wait == Wait::Each { 1 } else { queue.slots() as u64 };
+    let depth = options.number("depth", 1).clamp(1, deepest).min(requests);
     let (mut sent, mut done, mut failed, mut wrong) = (0, 0, 0_u64, 0_u64);
     let interrupts = interrupt_count(queue.vector());
     let kicks = queue.kicks();
@@ -73,9 +104,16 @@ fn reads(machine: &Machine, queue: &mut BlockQueue) -> Outcome {
         queue.read(sent as usize, sent % blocks)?;
         sent += 1;
     }
+    if wait == Wait::Each {
+        queue.want_interrupt();
+    }
     queue.kick_if_wanted();
     while done < requests {
-        let slot = if by_interrupt { queue.wait_interrupt() } else { queue.wait()? };
+        let slot = match wait {
+            Wait::Poll => queue.wait()?,
+            Wait::Interrupt => queue.wait_interrupt(),
+            Wait::Each => queue.wait_each_interrupt()?,
+        };
         let block = done_block(queue, slot);
         failed += u64::from(queue.status(slot) != block_queue::OK);
         if checked {
@@ -84,6 +122,9 @@ fn reads(machine: &Machine, queue: &mut BlockQueue) -> Outcome {
         done += 1;
         if sent < requests {
             queue.read(slot, sent % blocks)?;
+            if wait == Wait::Each {
+                queue.want_interrupt();
+            }
             queue.kick_if_wanted();
             sent += 1;
         }
@@ -91,7 +132,7 @@ fn reads(machine: &Machine, queue: &mut BlockQueue) -> Outcome {
     let spent = cycles().wrapping_sub(before);
     say!(
         "blk reads={done} depth={depth} wait={} failed={failed} wrong={} kicks={} interrupts={} cycles={spent}",
-        if by_interrupt { "interrupt" } else { "poll" },
+        wait.name(),
         if checked { wrong } else { 0 },
         queue.kicks() - kicks,
         interrupt_count(queue.vector()) - interrupts

@@ -47,6 +47,8 @@ pub(super) struct BlockQueue {
     slots: Vec<Pages>,
     /// Which slot a chain belongs to, by its head.
     heads: Vec<usize>,
+    /// Interrupts before the one that is waited for.
+    seen: u64,
     /// In sectors.
     pub(super) capacity: u64,
 }
@@ -65,7 +67,7 @@ impl BlockQueue {
         let count = SLOTS.min(usize::from(ring.size()) / 3);
         let slots: Option<Vec<Pages>> = (0..count).map(|_| Pages::new(SLOT)).collect();
         let heads = alloc::vec![0; usize::from(ring.size())];
-        Ok(Self { registers, ring, slots: slots.ok_or(Failure("no-memory"))?, heads, capacity })
+        Ok(Self { registers, ring, slots: slots.ok_or(Failure("no-memory"))?, heads, seen: 0, capacity })
     }
 
     pub(super) fn close(self) {
@@ -137,6 +139,19 @@ impl BlockQueue {
     pub(super) fn wait(&mut self) -> Result<usize, Failure> {
         let used = Patience::of_seconds(PATIENCE_SECONDS).wait(|| self.ring.take()).ok_or(Failure("no-answer"))?;
         self.heads.get(used.head as usize).copied().ok_or(Failure("unknown-head"))
+    }
+
+    /// Asks for an interrupt when the next request is finished; to be done before its kick.
+    pub(super) fn want_interrupt(&mut self) {
+        self.ring.want_interrupt(true);
+        self.seen = interrupt_count(self.vector());
+    }
+
+    /// The slot of the only request, after the interrupt that was asked for.
+    pub(super) fn wait_each_interrupt(&mut self) -> Result<usize, Failure> {
+        crate::gate::wait_interrupt(self.vector(), self.seen);
+        self.registers.acknowledge();
+        self.wait()
     }
 
     /// The slot of the next finished request, halted until the device interrupts.

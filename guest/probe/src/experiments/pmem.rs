@@ -1,5 +1,5 @@
-//! `pmem`: maps the region that a pmem device announces (VirtIO 1.3, 5.19), reads its first word, with
-//! `probe.write=<offset>` writes one there, and asks for a flush.
+//! `pmem`: maps the region that a pmem device announces (VirtIO 1.3, 5.19), reads all of it `probe.passes=N` times (the
+//! first time faults its pages in), with `probe.write=<offset>` writes a word there, and asks for a flush.
 
 use super::{Failure, Outcome};
 use crate::device::Kind;
@@ -30,10 +30,17 @@ pub(super) fn run(machine: &Machine) -> Outcome {
         return Err(Failure("no-region"));
     }
     let region = Region(start as usize);
-    let before = cycles();
-    let sum = (0..size).step_by(PAGE).fold(0_u64, |sum, offset| sum.wrapping_add(region.read(offset as usize)));
-    let spent = cycles().wrapping_sub(before);
-    say!("pmem start={start:#x} size={size:#x} first={:#x} sum={sum:#x} cycles={spent}", region.read::<u64>(0));
+    let passes = machine.command_line.number("passes", 1).max(1);
+    let (mut sum, mut spent) = (0, 0);
+    for _ in 0..passes {
+        let before = cycles();
+        sum = (0..size).step_by(8).fold(0_u64, |sum, offset| sum.wrapping_add(region.read(offset as usize)));
+        spent = cycles().wrapping_sub(before);
+    }
+    say!(
+        "pmem start={start:#x} size={size:#x} first={:#x} sum={sum:#x} passes={passes} cycles={spent}",
+        region.read::<u64>(0)
+    );
 
     let offset = machine.command_line.number("write", u64::MAX);
     if offset <= size.saturating_sub(8) {

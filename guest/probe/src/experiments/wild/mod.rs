@@ -2,6 +2,8 @@
 //! DEVICE_NEEDS_RESET, or complete, or ignore it; be reset; and at the end of a series work for an honest driver. The
 //! console is left alone while it is what the report goes through.
 //!
+//! `probe.attacks=NAME,NAME` leaves all other attacks on the platform and on rings out.
+//!
 //! One line an attack: `wild device=<kind> attack=<name> verdict=<needs-reset|completed|ignored> reset=<0|1>`, and one a
 //! series: `wild device=<kind> alive=<0|1>`.
 
@@ -36,11 +38,16 @@ pub(super) fn run(machine: &Machine, only: Option<&str>) -> Outcome {
             registers::run(device, &registers)?;
         }
         if wanted("rings") {
-            rings::run(device, &registers)?;
+            rings::run(machine, device, &registers)?;
         }
         say!("wild device={} alive={}", device.kind.name(), u8::from(alive(device, &registers)));
     }
     Ok(())
+}
+
+/// Whether an attack is one of those that were asked for, if some were.
+fn is_wanted(machine: &Machine, attack: &str) -> bool {
+    machine.command_line.option("attacks").is_none_or(|names| names.split(',').any(|name| name == attack))
 }
 
 /// The queue that a device takes chains from without anything else having to happen.

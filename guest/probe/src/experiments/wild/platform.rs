@@ -3,6 +3,7 @@
 
 use core::arch::asm;
 
+use super::is_wanted;
 use crate::device::Place;
 use crate::dma::Pages;
 use crate::gate::{in8, out8};
@@ -41,8 +42,10 @@ pub(super) fn run(machine: &Machine) {
         ("ioapic", io_apic),
         ("configuration", configuration),
     ] {
-        attack(machine);
-        say!("wild platform={name} done=1");
+        if is_wanted(machine, name) {
+            attack(machine);
+            say!("wild platform={name} done=1");
+        }
     }
 }
 

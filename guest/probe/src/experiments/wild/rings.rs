@@ -1,9 +1,10 @@
 //! Chains and rings that break the rules (VirtIO 1.3, 2.7).
 
-use super::{SCRATCH, busy_queue, neighbours, verdict};
+use super::{SCRATCH, busy_queue, is_wanted, neighbours, verdict};
 use crate::device::Device;
 use crate::dma::Pages;
 use crate::experiments::{Failure, Outcome};
+use crate::machine::Machine;
 use crate::registers::Registers;
 use crate::ring::{Descriptor, F_INDIRECT_DESC, F_VERSION_1, INDIRECT, NEXT, Ring, WRITE, write_descriptor};
 
@@ -142,8 +143,8 @@ const ATTACKS: &[Attack] = &[
     }),
 ];
 
-pub(super) fn run(device: &Device, registers: &Registers) -> Outcome {
-    for (name, attack) in ATTACKS {
+pub(super) fn run(machine: &Machine, device: &Device, registers: &Registers) -> Outcome {
+    for (name, attack) in ATTACKS.iter().filter(|(name, _)| is_wanted(machine, name)) {
         let features = registers.begin(F_VERSION_1 | F_INDIRECT_DESC).ok_or(Failure("features-refused"))?;
         let _neighbours = neighbours(device, registers);
         let mut ring = Ring::set_up(registers, busy_queue(device.kind), RING, features).ok_or(Failure("no-queue"))?;
