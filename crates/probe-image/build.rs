@@ -16,11 +16,12 @@ const NOT_INHERITED: [&str; 7] = [
 ];
 
 /// What the image is made from. Not the whole folder: a `target` may lie in it.
-const SOURCES: [&str; 8] = [
+const SOURCES: [&str; 9] = [
     "Cargo.toml",
     "Cargo.lock",
     "build.rs",
     "link-probe.ld",
+    "link-ten.ld",
     "src",
     "compute/Cargo.toml",
     "compute/src",
@@ -42,7 +43,7 @@ fn build(cargo: &Path, probe: &Path, target: &Path) {
         command.env_remove(variable);
     }
     let status = command
-        .args(["build", "--release", "--locked", "--quiet", "--package", "illico-probe", "--bin", "probe"])
+        .args(["build", "--release", "--locked", "--quiet", "--package", "illico-probe", "--bins"])
         .arg("--manifest-path")
         .arg(probe.join("Cargo.toml"))
         .arg("--target-dir")

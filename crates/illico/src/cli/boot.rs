@@ -31,7 +31,8 @@ Status:
 #[derive(Debug, Args)]
 pub struct Boot {
     /// Kernel: an ELF with a PVH note, a Linux vmlinux, or a bzImage (recognised by its bytes); or
-    /// `:probe:`, the kernel that illico brings along to look at a machine from inside (guest/probe).
+    /// `:probe:`, the kernel that illico brings along to look at a machine from inside (guest/probe), or
+    /// `:ten:`, ten instructions that power off.
     /// Example: --kernel vmlinuz
     #[arg(long, value_name = "FILE")]
     pub kernel: Option<PathBuf>,

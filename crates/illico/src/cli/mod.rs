@@ -4,6 +4,7 @@ mod boot;
 mod completions;
 mod cp;
 mod deferred;
+mod demo;
 mod diff;
 mod doctor;
 mod exec;
@@ -25,6 +26,7 @@ pub use boot::Boot;
 pub use completions::Completions;
 pub use cp::Cp;
 pub use deferred::Deferred;
+pub use demo::Demo;
 pub use diff::Diff;
 pub use doctor::Doctor;
 pub use exec::Exec;
@@ -108,6 +110,9 @@ pub enum Verb {
     /// Remove images that have no name, and what was left half done.
     #[command(after_help = images::PRUNE_HELP)]
     Prune(Deferred<Prune>),
+    /// Measure here and now what a virtual machine costs, and say why.
+    #[command(after_help = demo::HELP)]
+    Demo(Deferred<Demo>),
     /// Say whether this host can run guests, and what to do where it cannot.
     #[command(after_help = doctor::HELP)]
     Doctor(Deferred<Doctor>),

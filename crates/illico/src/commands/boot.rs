@@ -128,12 +128,12 @@ pub fn open(option: &str, path: &Path) -> Result<File, Failure> {
     file.map_err(|error| format!("{option}: cannot open {}: {error}; check the path", path.display()).into())
 }
 
-/// The name of the kernel that illico carries along.
-const PROBE: &str = ":probe:";
+/// Kernels that illico carries along, by the names that `--kernel` knows them by.
+const BUILT_IN: [(&str, &[u8]); 2] = [(":probe:", illico_probe_image::IMAGE), (":ten:", illico_probe_image::TEN)];
 
 fn open_kernel(path: &Path) -> Result<File, Failure> {
-    if path.as_os_str() == PROBE {
-        return illico_probe_image::file().map_err(|error| format!("--kernel {PROBE}: {error}").into());
+    if let Some((name, image)) = BUILT_IN.iter().find(|(name, _)| path.as_os_str() == *name) {
+        return illico_probe_image::file(image).map_err(|error| format!("--kernel {name}: {error}").into());
     }
     open("--kernel", path)
 }

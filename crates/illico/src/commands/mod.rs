@@ -3,6 +3,7 @@
 pub mod boot;
 pub mod completions;
 pub mod cp;
+pub mod demo;
 pub mod diff;
 pub mod doctor;
 mod each;
@@ -13,6 +14,7 @@ pub mod inspect;
 pub mod kill;
 pub mod logs;
 pub mod man;
+mod probe;
 pub mod ps;
 pub mod rm;
 pub mod run;

@@ -2,6 +2,7 @@
 
 pub mod budget;
 pub mod colour;
+pub mod demo;
 pub mod diff;
 pub mod doctor;
 pub mod exits;

@@ -11,6 +11,7 @@ mod registers;
 mod run_page;
 mod slice;
 mod stats;
+mod tsc;
 mod vcpu;
 mod vm;
 
@@ -26,6 +27,7 @@ pub use kvm_ioctls::Cap;
 pub use registers::Registers;
 pub use slice::take_short_turns;
 pub use stats::{ParseStatsError, Stat, Stats, StatsReader};
+pub use tsc::cycles;
 pub use vcpu::{Entry, Exit, InternalError, Vcpu};
 pub use vm::{MsiMessage, SlotId, Vm, VmOptions};
 

@@ -3,19 +3,13 @@
 //!
 //! Found out by running a guest: the probe (guest/probe) times the same instructions in ring 0 and ring 3.
 
-use std::io::{self, Write};
-use std::sync::mpsc::{RecvTimeoutError, channel};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
 use std::time::Duration;
 
-use illico_machine::build::{Files, Parts, Start, build};
-use illico_machine::config::{Config, Console, Size, Switch};
 use illico_machine::control::End;
 use illico_machine::kvm::Kvm;
 
 use super::Finding;
-use crate::commands::Failure;
+use crate::commands::probe::{self, Heard};
 
 const CHECK: &str = "ring0";
 /// It takes some milliseconds; more than this, and it will never end.
@@ -25,8 +19,8 @@ const INTERPRETED: u64 = 20;
 
 /// Runs the probe and judges what it says.
 pub fn check(kvm: &Kvm) -> Finding {
-    match probe(kvm, "ring0", LIMIT) {
-        Ok((end, report)) => judge(&end, &report),
+    match probe::run(kvm, &probe::config("ring0"), LIMIT) {
+        Ok(Heard { end, said, .. }) => judge(&end, &said),
         Err(error) => Finding::problem(
             CHECK,
             format!("a small guest could not be made: {}", crate::output::error_lines(error.as_ref()).join(" ")),
@@ -74,54 +68,6 @@ fn word(end: &End) -> String {
     }
 }
 
-/// Runs one experiment of the probe on the smallest machine there is, for at most so long.
-fn probe(kvm: &Kvm, experiment: &str, limit: Duration) -> Result<(End, String), Failure> {
-    let config = Config {
-        cmdline: format!("console=uart probe={experiment}"),
-        default_cmdline: false,
-        memory: Size::mebibytes(16),
-        entropy: Switch::Off,
-        console: Console::Uart,
-        ..Config::default()
-    };
-    let said = Said::default();
-    let files = Files { kernel: illico_probe_image::file()?, initrd: None };
-    let machine =
-        build(&config, Start::with(kvm.clone())?, Parts { files, console: None, uart: Some(Box::new(said.clone())) })?;
-    let control = machine.control();
-    let (running, ended) = channel::<()>();
-    let watch = thread::spawn(move || {
-        if ended.recv_timeout(limit) == Err(RecvTimeoutError::Timeout) {
-            control.stop();
-        }
-    });
-    let outcome = machine.run();
-    drop(running);
-    let _ = watch.join();
-    Ok((outcome?.end, said.text()))
-}
-
-/// What a guest has said through its UART.
-#[derive(Debug, Clone, Default)]
-struct Said(Arc<Mutex<Vec<u8>>>);
-
-impl Said {
-    fn text(&self) -> String {
-        String::from_utf8_lossy(&self.0.lock().unwrap_or_else(PoisonError::into_inner)).into_owned()
-    }
-}
-
-impl Write for Said {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -145,18 +91,5 @@ mod tests {
         assert_eq!(judge(&End::PowerOff, &report("no")).verdict, Verdict::Problem);
         assert_eq!(judge(&End::Reset, &report("1")).verdict, Verdict::Problem);
         assert!(judge(&End::Stopped, "").text.contains("did not end"));
-    }
-
-    #[test]
-    fn the_probe_reports_a_ratio_on_this_host() {
-        let (end, report) = probe(&Kvm::open().expect("a usable /dev/kvm"), "ring0", LIMIT).unwrap();
-        assert_eq!(end, End::PowerOff);
-        assert!(report.contains("ratio="), "{report}");
-    }
-
-    #[test]
-    fn a_guest_that_never_ends_is_stopped() {
-        let kvm = Kvm::open().expect("a usable /dev/kvm");
-        assert_eq!(probe(&kvm, "spin", Duration::from_millis(1)).unwrap().0, End::Stopped);
     }
 }
