@@ -21,8 +21,8 @@ pub enum Error {
     },
     #[error("`{command}` ended with {status}\n{stderr}")]
     Failed { command: String, status: ExitStatus, stderr: String },
-    #[error("cargo built no program named illico")]
-    NoIllico,
+    #[error("cargo built no program named {name}")]
+    NoProgram { name: String },
     #[error("{0}")]
     Kernel(String),
     #[error("no module named {name} in {tree}")]

@@ -53,6 +53,7 @@ pub struct Lab {
     memory_mib: u32,
     timeout: Duration,
     echo: bool,
+    instruction_clock: bool,
 }
 
 /// What a run left behind.
@@ -92,6 +93,7 @@ impl Lab {
             memory_mib: 3072,
             timeout: Duration::from_secs(300),
             echo: false,
+            instruction_clock: false,
         }
     }
 
@@ -155,6 +157,13 @@ impl Lab {
     /// Also prints the command's output as it comes.
     pub fn echo(mut self, echo: bool) -> Lab {
         self.echo = echo;
+        self
+    }
+
+    /// Lets the lab's clock advance by a nanosecond for each instruction that it executes, whatever the host does
+    /// meanwhile, and jump over waiting: intervals become counts of instructions that repeat. Needs one CPU.
+    pub fn instruction_clock(mut self) -> Lab {
+        self.instruction_clock = true;
         self
     }
 

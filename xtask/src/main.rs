@@ -31,9 +31,11 @@ enum Task {
     Lab(LabArguments),
     /// Boot a stock Debian kernel to a program that says who it is: directly if this host can, else in the lab.
     Hello,
-    /// Measure how a machine starts beside a bare KVM: a ratio, pair by pair.
+    /// Measure illico, and QEMU where it is installed, at the same work, and write docs/benchmarks.md.
     Bench {
-        /// How many pairs.
+        /// What to measure; everything, without a name. The figures of other parts are kept.
+        parts: Vec<xtask::bench::Part>,
+        /// How many pairs of starts.
         #[arg(long, default_value_t = 200)]
         pairs: usize,
     },
@@ -66,6 +68,9 @@ struct LabArguments {
     /// The lab's memory in MiB.
     #[arg(long, default_value_t = 3072)]
     memory: u32,
+    /// A clock that advances by a nanosecond for each instruction of the lab: what took how long becomes a count.
+    #[arg(long)]
+    instruction_clock: bool,
     /// Bring the release build of illico.
     #[arg(long)]
     release: bool,
@@ -95,7 +100,7 @@ fn main() -> ExitCode {
     let result = match Arguments::parse().task {
         Task::Lab(arguments) => lab(&arguments),
         Task::Hello => xtask::hello::run(),
-        Task::Bench { pairs } => xtask::bench::start(pairs),
+        Task::Bench { parts, pairs } => xtask::bench::run(&parts, pairs),
         Task::Initramfs(arguments) => initramfs(&arguments),
         Task::Kernels => kernels(),
     };
@@ -118,6 +123,9 @@ fn lab(arguments: &LabArguments) -> Result<ExitCode, Error> {
         .cpus(arguments.cpus)
         .memory_mib(arguments.memory)
         .echo(true);
+    if arguments.instruction_clock {
+        lab = lab.instruction_clock();
+    }
     for file in &arguments.files {
         lab = match file.split_once(':') {
             Some((host, path)) => lab.file(host, path),

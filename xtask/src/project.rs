@@ -20,8 +20,13 @@ pub enum Profile {
 
 /// Builds the program `illico` and returns its path.
 pub fn illico(profile: Profile) -> Result<PathBuf, Error> {
+    program("illico", "illico", profile)
+}
+
+/// Builds a program of the workspace and returns its path.
+pub fn program(package: &str, name: &str, profile: Profile) -> Result<PathBuf, Error> {
     let mut command = cargo();
-    command.args(["build", "--package", "illico", "--bin", "illico", "--message-format", "json-render-diagnostics"]);
+    command.args(["build", "--package", package, "--bin", name, "--message-format", "json-render-diagnostics"]);
     // A build may take minutes: cargo's progress goes where this process's own messages go.
     command.stderr(Stdio::inherit());
     if profile == Profile::Release {
@@ -31,9 +36,9 @@ pub fn illico(profile: Profile) -> Result<PathBuf, Error> {
     let program = String::from_utf8_lossy(&messages)
         .lines()
         .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
-        .filter(|message| message["target"]["name"] == "illico")
+        .filter(|message| message["target"]["name"] == name)
         .find_map(|message| message["executable"].as_str().map(PathBuf::from));
-    program.ok_or(Error::NoIllico)
+    program.ok_or_else(|| Error::NoProgram { name: name.to_owned() })
 }
 
 fn cargo() -> Command {

@@ -129,6 +129,9 @@ fn arguments(lab: &Lab, kernel: &Kernel, shelf: &OsStr) -> Vec<OsString> {
         add("-drive", &drive);
         add("-device", format!("virtio-blk-pci,drive=disk-{name},serial={name}").as_ref());
     }
+    if lab.instruction_clock {
+        words.extend(["-icount", "shift=0,sleep=off"].map(OsString::from));
+    }
     words.extend(["-nodefaults", "-no-reboot"].map(OsString::from));
     words
 }
