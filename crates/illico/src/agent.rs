@@ -11,6 +11,9 @@ use crate::vms::{State, Vm};
 /// The name of the vsock socket in a machine's folder of sockets.
 pub const SOCKET: &str = "vsock";
 
+/// `OK`, a port and a newline.
+const LONGEST_ANSWER: usize = 32;
+
 /// Why the agent cannot be reached or did not do its work.
 #[derive(Debug, thiserror::Error)]
 pub enum AgentError {
@@ -45,10 +48,11 @@ pub fn connect(vm: &Vm) -> Result<UnixStream, AgentError> {
         writeln!(stream, "CONNECT {PORT}")?;
         let mut answer = Vec::new();
         // A byte at a time: what comes behind the line is the agent's.
-        for byte in (&mut stream).bytes().take(32) {
-            match byte? {
-                b'\n' if answer.starts_with(b"OK ") => return Ok(stream),
-                byte => answer.push(byte),
+        let mut byte = [0];
+        while answer.len() < LONGEST_ANSWER && stream.read(&mut byte)? == 1 {
+            match byte {
+                [b'\n'] if answer.starts_with(b"OK ") => return Ok(stream),
+                [byte] => answer.push(byte),
             }
         }
         Err(io::Error::new(io::ErrorKind::ConnectionRefused, "nobody answers in the guest; it may still be starting"))

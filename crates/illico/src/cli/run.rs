@@ -111,6 +111,10 @@ pub struct Run {
     #[arg(long, value_name = "FILE")]
     pub exits_json: Option<PathBuf>,
 
+    /// Draw no progress while an image is unpacked. Example: --quiet
+    #[arg(long, short, conflicts_with = "verbose")]
+    pub quiet: bool,
+
     /// Say which kernel, image and devices are chosen, and show the kernel's log. Example: --verbose
     #[arg(long)]
     pub verbose: bool,

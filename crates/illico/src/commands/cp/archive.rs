@@ -61,16 +61,21 @@ pub struct DataReader<R> {
     kept: Vec<u8>,
     given: usize,
     complete: bool,
+    /// The agent's last word, where it came before the archive's end.
+    failed: Option<io::Error>,
 }
 
 impl<R: Read> DataReader<R> {
     /// From this agent.
     pub fn new(reader: Reader<R>) -> Self {
-        Self { reader, kept: Vec::new(), given: 0, complete: false }
+        Self { reader, kept: Vec::new(), given: 0, complete: false, failed: None }
     }
 
     /// Hears the agent's last word, behind what was not read of the archive.
     pub fn end(mut self) -> io::Result<()> {
+        if let Some(error) = self.failed.take() {
+            return Err(error);
+        }
         io::copy(&mut self, &mut io::sink())?;
         ended(self.reader.read()?)
     }
@@ -82,8 +87,13 @@ impl<R: Read> Read for DataReader<R> {
             match self.reader.read()? {
                 Some(Frame::Data(data)) => (self.kept, self.given) = (data.to_owned(), 0),
                 Some(Frame::DataEnd) => self.complete = true,
-                // Before all of it has come it is no good end.
-                frame => return Err(ended(frame).err().unwrap_or_else(|| io::ErrorKind::UnexpectedEof.into())),
+                // Before all of it has come it is no good end. Nothing will come behind it.
+                frame => {
+                    let error = ended(frame).err().unwrap_or_else(|| io::ErrorKind::UnexpectedEof.into());
+                    let text = error.to_string();
+                    (self.complete, self.failed) = (true, Some(error));
+                    return Err(io::Error::other(text));
+                }
             }
         }
         let rest = &self.kept[self.given..];

@@ -115,4 +115,8 @@ fn an_archive_that_breaks_off_is_an_error_with_the_agent_s_reason() {
     let mut reader = DataReader::new(Reader::new(host));
     let error = unpack(&mut reader, Path::new("logs"), Path::new("/nowhere")).unwrap_err().to_string();
     assert!(error.contains("/nosuch: no such file"), "{error}");
+    // The agent keeps its end open; nothing more is read from it.
+    let error = reader.end().unwrap_err().to_string();
+    assert!(error.contains("/nosuch: no such file"), "{error}");
+    drop(agent);
 }

@@ -9,6 +9,9 @@ impl Kernel {
     pub fn choose(options: &crate::cli::Run) -> Result<Self, Failure> {
         Ok(Self(options.kernel.clone().unwrap_or_default()))
     }
+    pub fn path(&self) -> &std::path::Path {
+        &self.0
+    }
     pub fn maps(&self) -> bool {
         true
     }

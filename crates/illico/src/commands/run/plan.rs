@@ -4,7 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-use illico_image::{ImageSource, Store, unwatched};
+use illico_image::{ImageSource, Store};
 use illico_machine::config::{Config, Console, MAX_CPUS, Size, Switch};
 use illico_protocol::{Exec, Mount, Root, RunSpec, Upper, Word};
 use illico_virtio::block::DiskSpec;
@@ -18,6 +18,7 @@ use super::words::Words;
 use super::{process, root, scratch};
 use crate::cli::Run;
 use crate::commands::Failure;
+use crate::output::progress::Bars;
 use crate::session::signals;
 
 /// What shall run.
@@ -57,6 +58,7 @@ impl Plan {
             let share = Share::parse(text)?;
             plan.share(&share, format!("v{index}"))?;
         }
+        plan.config.kernel = plan.kernel.path().to_owned();
         plan.size(options)?;
         Ok(plan)
     }
@@ -98,7 +100,10 @@ impl Plan {
             return Err("--rw-cwd is for this host's own files; share a folder with an image by -v".into());
         }
         let name = image.to_str().ok_or_else(|| format!("{}: no image has such a name", image.display()))?;
-        let image = Store::of_user()?.resolve(&ImageSource::parse(name)?, &mut unwatched)?;
+        let mut bars = Bars::new(options.quiet || options.is_detached);
+        let image = Store::of_user()?.resolve(&ImageSource::parse(name)?, &mut |progress| bars.tell(progress));
+        drop(bars);
+        let image = image?;
         let mut environment = process::environment(&image.config);
         if options.tty {
             environment.set_if_missing("TERM", std::env::var_os("TERM"));
