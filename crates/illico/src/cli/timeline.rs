@@ -8,11 +8,15 @@ use clap::Args;
 #[derive(Debug, Default, Args)]
 pub struct Timeline {
     /// At the end, write what happened when, from exec on: monitor, KVM, the guest's kernel and its init, on one clock,
-    /// as data (docs/timeline.md). Example: --timeline boot.json
-    #[arg(long, value_name = "FILE.json")]
+    /// as a picture, a page or data (docs/timeline.md). Example: --timeline boot.svg
+    #[arg(long, value_name = "FILE.svg|.html|.json")]
     pub timeline: Option<PathBuf>,
 
     /// Have the guest's kernel tell each of its initcalls as well, which slows it down. Example: --timeline-initcalls
-    #[arg(long, requires = "timeline")]
+    #[arg(long)]
     pub timeline_initcalls: bool,
+
+    /// At the end, say what took longest, and what would remove it, as far as there is evidence. Example: --why-slow
+    #[arg(long)]
+    pub why_slow: bool,
 }

@@ -10,6 +10,7 @@ pub mod images;
 pub mod progress;
 pub mod ps;
 pub mod table;
+pub mod timeline;
 
 use std::error::Error;
 

@@ -47,7 +47,8 @@ fn entry(record: &Record) -> Entry {
 fn printable(c: char) -> char {
     match c {
         '\t' => ' ',
-        c if c.is_control() => '\u{fffd}',
+        // Nor what turns the direction of what is around it.
+        c if !c.is_ascii_graphic() && c != ' ' && !c.is_alphanumeric() => '\u{fffd}',
         c => c,
     }
 }
@@ -57,7 +58,7 @@ fn digits(text: &str) -> Option<u64> {
 }
 
 impl Entry {
-    /// What it tells of an initcall or a driver's probe.
+    /// What it tells of an initcall.
     pub fn initcall(&self) -> Option<Initcall<'_>> {
         if let Some(rest) = self.text.strip_prefix("calling ") {
             return Some(Initcall::Calling(function(rest.trim_start())?));
@@ -65,6 +66,11 @@ impl Entry {
         let (name, rest) = self.text.strip_prefix("initcall ")?.split_once(" returned ")?;
         rest.contains(" after ").then_some(())?;
         Some(Initcall::Returned(function(name)?))
+    }
+
+    /// Whether it tells of a driver that looked at a device, which `initcall_debug` has as well.
+    pub fn is_probe(&self) -> bool {
+        self.text.starts_with("probe of ") && self.text.contains(" returned ")
     }
 
     /// What kvm-clock read when printk's clock began, where the line says so.

@@ -1,10 +1,11 @@
-//! Where the time of a machine goes, from exec to its end: `--timeline`.
+//! Where the time of a machine goes, from exec to its end: `--timeline` and `--why-slow`.
 //!
 //! - `origin.rs`: when exec was, as far as the kernel tells;
 //! - `guest_log.rs`: what the lines of the guest's log say, and when by its clock;
 //! - `clock.rs`: the guest's clock on the host's;
 //! - `story.rs`: all of it on one axis, which is what the files show;
-//!   `accounted.rs`: how much of it has a name.
+//!   `accounted.rs`: how much of it has a name;
+//! - `why_slow/`: what took longest, in words.
 //!
 //! A verb makes a [`Recording`] first of all, shows it the configuration ([`Recording::ask_for_initcalls`]), makes the
 //! file before the guest runs ([`Recording::create`]), and in the end calls [`Recording::finish`]. A program in the guest
@@ -15,10 +16,11 @@ pub mod clock;
 mod guest_log;
 mod origin;
 pub mod story;
+pub mod why_slow;
 
 use std::fs::File;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use illico_machine::config::Config;
@@ -27,13 +29,34 @@ use illico_virtio::complaints::say;
 
 use crate::cli::Timeline as Options;
 use crate::commands::Failure;
+use crate::output::timeline as output;
 use origin::Origin;
 use story::Story;
+
+/// How a timeline is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Format {
+    Svg,
+    Html,
+    Json,
+}
+
+impl Format {
+    fn of(path: &Path) -> Result<Self, Failure> {
+        match path.extension().and_then(|extension| extension.to_str()) {
+            Some("svg") => Ok(Self::Svg),
+            Some("html") => Ok(Self::Html),
+            Some("json") => Ok(Self::Json),
+            _ => Err(format!("--timeline: {}: the name must end in .svg, .html or .json", path.display()).into()),
+        }
+    }
+}
 
 /// A timeline in the making.
 #[derive(Debug)]
 pub struct Recording {
-    file: PathBuf,
+    file: Option<(PathBuf, Format)>,
+    why_slow: bool,
     open: Option<File>,
     initcalls: bool,
     origin: Origin,
@@ -42,15 +65,18 @@ pub struct Recording {
 impl Recording {
     /// Begins to record, if the options ask for it. `main_began` is when the process came to its `main`.
     pub fn begin(options: &Options, main_began: Instant) -> Result<Option<Self>, Failure> {
-        let Options { timeline, timeline_initcalls } = options;
-        let Some(file) = timeline.clone() else { return Ok(None) };
-        if file.extension().is_none_or(|extension| extension != "json") {
-            return Err(format!("--timeline: {}: the name must end in .json", file.display()).into());
+        let Options { timeline, timeline_initcalls, why_slow } = options;
+        let file = timeline.as_ref().map(|path| Ok::<_, Failure>((path.clone(), Format::of(path)?))).transpose()?;
+        if file.is_none() && !why_slow {
+            if *timeline_initcalls {
+                return Err("--timeline-initcalls: add --timeline FILE or --why-slow, which use what it tells".into());
+            }
+            return Ok(None);
         }
         let origin = Origin::before(main_began);
         recorder::begin(main_began);
         recorder::between("parse the options", main_began, Instant::now());
-        Ok(Some(Self { file, open: None, initcalls: *timeline_initcalls, origin }))
+        Ok(Some(Self { file, why_slow: *why_slow, open: None, initcalls: *timeline_initcalls, origin }))
     }
 
     /// Asks a Linux guest for its initcalls, if they are wanted, and for a log that holds them. It is said, since it
@@ -66,11 +92,13 @@ impl Recording {
 
     /// Makes the file, so that one that cannot be written is said before the guest runs.
     pub fn create(&mut self) -> Result<(), Failure> {
-        let refused = |error| {
-            let path = self.file.display();
-            format!("--timeline: cannot create {path}: {error}; name a file in a folder that exists")
-        };
-        self.open = Some(File::create(&self.file).map_err(refused)?);
+        if let Some((path, _)) = &self.file {
+            let refused = |error| {
+                let path = path.display();
+                format!("--timeline: cannot create {path}: {error}; name a file in a folder that exists")
+            };
+            self.open = Some(File::create(path).map_err(refused)?);
+        }
         Ok(())
     }
 
@@ -78,9 +106,17 @@ impl Recording {
     pub fn finish(self) -> Result<(), Failure> {
         let end = recorder::now();
         let story = Story::tell(&recorder::take(), end, &self.origin);
-        if let Some(mut file) = self.open {
-            let refused = |error| format!("--timeline: writing {}: {error}", self.file.display());
-            file.write_all((serde_json::to_string_pretty(&story)? + "\n").as_bytes()).map_err(refused)?;
+        if let (Some((path, format)), Some(mut file)) = (self.file, self.open) {
+            let text = match format {
+                Format::Svg => output::draw(&story),
+                Format::Html => output::page(&story),
+                Format::Json => serde_json::to_string_pretty(&story)? + "\n",
+            };
+            let refused = |error| format!("--timeline: writing {}: {error}", path.display());
+            file.write_all(text.as_bytes()).map_err(refused)?;
+        }
+        if self.why_slow {
+            eprint!("{}", output::why_slow(&story));
         }
         Ok(())
     }

@@ -76,6 +76,13 @@ pub struct Span {
     pub end: u64,
 }
 
+impl Span {
+    /// How long it took.
+    pub fn took(&self) -> u64 {
+        self.end.saturating_sub(self.begin)
+    }
+}
+
 /// Exits along the axis.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Exits {
@@ -198,7 +205,7 @@ impl Story {
 
     /// A span from each line to the next; of lines written in one microsecond the last has it.
     fn steps(&mut self, log: &[Entry], place: impl Fn(u64) -> u64, until: u64) {
-        let shown: Vec<_> = log.iter().filter(|entry| entry.initcall().is_none()).collect();
+        let shown: Vec<_> = log.iter().filter(|entry| entry.initcall().is_none() && !entry.is_probe()).collect();
         let ends = shown.iter().skip(1).map(|entry| place(entry.at)).chain([until]);
         for (entry, end) in shown.iter().zip(ends) {
             let (begin, end) = (place(entry.at), end.min(until));
