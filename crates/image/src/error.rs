@@ -17,7 +17,7 @@ pub enum Error {
     Registry { image: String, source: RegistryError },
     #[error("cannot {what} '{}'", path.display())]
     File { what: &'static str, path: PathBuf, source: io::Error },
-    #[error("'{image}': {source}")]
+    #[error("'{image}'")]
     Document { image: String, source: DocumentError },
     #[error("'{image}', layer {number} of {count}")]
     Layer { image: String, number: usize, count: usize, source: EntryError },

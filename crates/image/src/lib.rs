@@ -26,6 +26,8 @@ mod resolve;
 mod source;
 mod store;
 pub mod tar;
+#[cfg(any(test, feature = "testkit"))]
+pub mod testkit;
 pub mod tree;
 mod verified;
 

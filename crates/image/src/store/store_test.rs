@@ -1,1 +1,133 @@
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
 
+use super::*;
+use crate::progress::unwatched;
+use crate::source::ImageSource;
+use crate::tar::testkit::Archive;
+
+fn store() -> (tempfile::TempDir, Store) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&folder.path().join("images")).unwrap();
+    (folder, store)
+}
+
+/// An image with one file.
+fn imported(store: &Store, content: &str) -> Digest {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    fs::write(file.path(), Archive::new().file("file", content.as_bytes()).end()).unwrap();
+    let source = ImageSource::Tar { path: file.path().to_owned(), name: None };
+    store.import(&source, &mut unwatched).unwrap().id.unwrap()
+}
+
+fn files(store: &Store) -> Vec<String> {
+    let mut files = store.files().unwrap();
+    files.retain(|name| name != "lock" && name != "names.json");
+    files.sort();
+    files
+}
+
+fn reference(text: &str) -> crate::Reference {
+    text.parse().unwrap()
+}
+
+#[test]
+fn an_image_is_a_file_system_and_a_record() {
+    let (_folder, store) = store();
+    let id = imported(&store, "a");
+    assert_eq!(files(&store), [format!("{}.erofs", id.hex()), format!("{}.json", id.hex())]);
+    let image = store.image(id).unwrap().unwrap();
+    assert_eq!(image.root.path.metadata().unwrap().permissions().mode() & 0o777, 0o444);
+    assert_eq!(image.root.path.metadata().unwrap().len() % (2 << 20), 0);
+}
+
+#[test]
+fn names_lead_to_images_and_the_last_one_takes_its_image_along() {
+    let (_folder, store) = store();
+    let id = imported(&store, "a");
+    store.tag(&reference("one"), id).unwrap();
+    store.tag(&reference("quay.io/two:3"), id).unwrap();
+    assert_eq!(store.find(&reference("one:latest")).unwrap(), Some(id));
+    assert_eq!(store.list().unwrap()[0].names, ["one:latest", "quay.io/two:3"]);
+    assert_eq!(store.remove("one").unwrap(), ["one"]);
+    assert!(store.image(id).unwrap().is_some());
+    assert_eq!(store.remove("quay.io/two:3").unwrap(), ["quay.io/two:3".to_owned(), id.to_string()]);
+    assert!(files(&store).is_empty());
+}
+
+#[test]
+fn the_beginning_of_a_digest_is_enough_and_takes_all_names() {
+    let (_folder, store) = store();
+    let id = imported(&store, "a");
+    store.tag(&reference("one"), id).unwrap();
+    assert_eq!(store.remove(&id.hex()[..12]).unwrap(), ["one:latest".to_owned(), id.to_string()]);
+    assert_eq!(store.remove(&id.hex()[..12]).unwrap_err().to_string().split_once(' ').unwrap().0, "there");
+    assert!(matches!(store.remove("").unwrap_err(), Error::Unknown(_)));
+}
+
+#[test]
+fn a_name_that_moves_on_leaves_an_image_for_prune() {
+    let (_folder, store) = store();
+    let (a, b) = (imported(&store, "a"), imported(&store, "b"));
+    store.tag(&reference("x"), a).unwrap();
+    store.tag(&reference("x"), b).unwrap();
+    assert_eq!(store.list().unwrap().len(), 2);
+    let (count, bytes) = store.prune().unwrap();
+    assert_eq!((count, bytes > 0), (1, true));
+    assert_eq!(store.list().unwrap()[0].id, b);
+    assert_eq!(files(&store).len(), 2);
+}
+
+#[test]
+fn what_a_dead_process_left_is_no_image_and_goes() {
+    let (_folder, store) = store();
+    let id = Digest::of(b"half");
+    fs::write(store.folder.join(format!("{}.part", id.hex())), b"half").unwrap();
+    fs::write(store.folder.join("import-99-0.part"), b"half").unwrap();
+    fs::write(store.root_path(id, RootKind::Erofs), b"without a record").unwrap();
+    assert_eq!((store.image(id).unwrap(), store.list().unwrap()), (None, vec![]));
+    let part = store.begin(Digest::of(b"alive"), &mut unwatched).unwrap();
+    store.prune().unwrap();
+    assert_eq!(files(&store), [format!("{}.part", Digest::of(b"alive").hex())]);
+    drop(part);
+    assert!(files(&store).is_empty());
+}
+
+#[test]
+fn a_record_without_its_file_system_is_no_image() {
+    let (_folder, store) = store();
+    let id = imported(&store, "a");
+    fs::remove_file(store.root_path(id, RootKind::Erofs)).unwrap();
+    assert_eq!(store.image(id).unwrap(), None);
+    assert_eq!(imported(&store, "a"), id);
+    assert!(store.image(id).unwrap().is_some());
+}
+
+#[test]
+fn a_damaged_record_is_told() {
+    let (_folder, store) = store();
+    let id = imported(&store, "a");
+    fs::write(store.record_path(id), "{").unwrap();
+    assert!(store.image(id).unwrap_err().to_string().ends_with("is damaged: remove it"));
+}
+
+#[test]
+fn who_makes_the_same_image_waits_and_then_finds_it() {
+    let (_folder, store) = store();
+    let id = Digest::of(b"one");
+    let part = store.begin(id, &mut unwatched).unwrap();
+    let second = store.clone();
+    let (told, hears) = std::sync::mpsc::channel();
+    let waiter = std::thread::spawn(move || {
+        let part = second.begin(id, &mut |progress| told.send(format!("{progress:?}")).unwrap()).unwrap();
+        (second.image(id).unwrap().is_some(), part)
+    });
+    assert_eq!(hears.recv().unwrap(), "Wait");
+    let record =
+        Record { kind: RootKind::Erofs, size: 0, stored: 0, source: String::new(), config: ImageConfig::default() };
+    store.keep(part, id, record).unwrap();
+    let (found, part) = waiter.join().unwrap();
+    assert!(found, "made by whoever was first");
+    drop(part);
+    assert_eq!(files(&store).len(), 2);
+}

@@ -8,6 +8,8 @@ mod header;
 mod pax;
 mod reader;
 mod sparse;
+#[cfg(any(test, feature = "testkit"))]
+pub mod testkit;
 
 pub use header::Type;
 pub use reader::{Entry, Reader};
