@@ -57,7 +57,7 @@ pub fn network_init() -> Vec<u8> {
          /busybox mount -t sysfs sys /sys\n\
          /busybox mount -t devtmpfs dev /dev\n",
     );
-    let modules = kernel(Series::V6_12).modules().and_then(|tree| tree.load_order(["virtio_net"]));
+    let modules = kernel(Series::V6_12).modules().and_then(|tree| Ok(tree.load_order(["virtio_net"])?));
     for file in modules.unwrap_or_else(|error| panic!("{error}")) {
         let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
         archive.file(&name, 0o644, &read(&file).unwrap_or_else(|error| panic!("{error}")));

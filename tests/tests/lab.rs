@@ -93,5 +93,5 @@ fn a_command_that_does_not_end_is_a_timeout() {
 #[test]
 fn an_unknown_module_is_refused_before_anything_starts() {
     let error = Lab::script("true").module("flux_capacitor").run().expect_err("there is no such module");
-    assert!(matches!(error, Error::NoModule { .. }), "{error}");
+    assert!(matches!(error, Error::Modules(_)), "{error}");
 }

@@ -25,8 +25,8 @@ pub enum Error {
     NoProgram { name: String },
     #[error("{0}")]
     Kernel(String),
-    #[error("no module named {name} in {tree}")]
-    NoModule { name: String, tree: PathBuf },
+    #[error(transparent)]
+    Modules(#[from] illico_image::modules::ModulesError),
     #[error("the lab did not finish within {seconds} s; the end of its console:\n{console}")]
     LabTimeout { seconds: u64, console: String },
     #[error("the lab ended before its command did ({ended}); the end of its console:\n{console}{qemu}")]

@@ -10,8 +10,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::SystemTime;
 
+use illico_image::modules::Tree;
+
 use crate::error::output_of;
-use crate::modules::Tree;
 use crate::{Error, packages, payload, project};
 
 /// Where apt-get update puts package lists: what it changed after our last look may name a newer kernel.
@@ -96,7 +97,7 @@ impl Kernel {
     }
 
     pub fn modules(&self) -> Result<Tree, Error> {
-        Tree::open(&self.modules_folder())
+        Ok(Tree::open(&self.modules_folder())?)
     }
 
     fn open(series: Series, shelf: &Path, version: &str) -> Option<Kernel> {

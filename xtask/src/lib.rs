@@ -4,14 +4,12 @@
 //! part of what users install.
 
 pub mod bench;
-pub mod cpio;
 pub mod error;
 pub mod exits;
 pub mod guest;
 pub mod hello;
 pub mod kernels;
 pub mod lab;
-pub mod modules;
 pub mod packages;
 pub mod payload;
 pub mod programs;
@@ -21,5 +19,6 @@ pub mod shell;
 pub use error::Error;
 pub use exits::ExitHistogram;
 pub use guest::GuestInit;
+pub use illico_image::cpio;
 pub use kernels::{Kernel, Series};
 pub use lab::{Lab, Outcome};

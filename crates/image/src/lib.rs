@@ -5,6 +5,7 @@
 //! - [`Store::resolve`] turns a source into an [`Image`]: one file that holds the whole root, and what the image's
 //!   configuration says about the program to start.
 //! - Nothing of an image is ever unpacked into the host's file system: entries of layers become inodes of an EROFS file.
+//! - [`kernels`] are what guests boot, [`modules`] what belongs to them, and [`initramfs`] what a guest starts with.
 //!
 //! This crate knows nothing of machines and devices, and everything that it reads was written by others.
 
@@ -12,11 +13,15 @@
 
 pub mod compress;
 mod config;
+pub mod cpio;
 pub mod digest;
 pub mod erofs;
 mod error;
+pub mod initramfs;
+pub mod kernels;
 pub mod layer;
 mod limits;
+pub mod modules;
 pub mod oci;
 mod origin;
 mod progress;
