@@ -179,5 +179,6 @@ fn run(image: &[u8], at: usize) -> Vec<Info> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 #[path = "guest_log_test.rs"]
 mod tests;

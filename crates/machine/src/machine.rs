@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use illico_virtio::block::PollCounters;
 use illico_virtio::event_loop::{EventLoop, LoopHandle};
+use illico_virtio::trace::TraceSpec;
 use illico_virtio::transport::core::QueuePort;
 use illico_virtio::vsock::SocketFile;
 
@@ -98,6 +99,21 @@ impl Machine {
     /// What its devices are called, in order.
     pub fn device_names(&self) -> impl Iterator<Item = &str> {
         self.seen.iter().map(|seen| seen.name.as_str())
+    }
+
+    /// How many queues a device has, if there is one of that name.
+    pub fn queue_count(&self, device: &str) -> Option<usize> {
+        self.seen.iter().find(|seen| seen.name == device).map(|seen| seen.ports.len())
+    }
+
+    /// Shows what passes through the queues of the device of that name.
+    pub fn trace(&mut self, device: &str, spec: TraceSpec) {
+        let Some(index) = self.seen.iter().position(|seen| seen.name == device) else { return };
+        match (&self.bus.pci, &self.bus.mmio) {
+            (Some(bus), _) => bus.prepare(index, |core| core.trace(spec)),
+            (None, Some(bus)) => bus.prepare(index, |core| core.trace(spec)),
+            (None, None) => {}
+        }
     }
 
     /// A way to reach it while it runs.

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use illico_memory::{GuestAddress, Window};
 use illico_virtio::complaints::Complaints;
+use illico_virtio::transport::core::Core;
 use illico_virtio::transport::mmio::{MmioTransport, PAGE, QUEUE_NOTIFY};
 
 use crate::first_look::FirstLook;
@@ -46,6 +47,13 @@ impl MmioBus {
     /// How many there are.
     pub fn len(&self) -> usize {
         self.devices.len()
+    }
+
+    /// Changes what is behind a transport, before a driver has looked.
+    pub fn prepare(&self, index: usize, change: impl FnOnce(&mut Core)) {
+        if let Some(device) = self.devices.get(index) {
+            lock(device).transport.prepare(change);
+        }
     }
 
     /// Whether there are none.

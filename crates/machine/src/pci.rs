@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
 
 use illico_memory::{GuestAddress, MapError, Mapping, Pages, Window};
 use illico_virtio::complaints::{Complaints, say};
+use illico_virtio::transport::core::Core;
 use illico_virtio::transport::pci::{BAR_MEMORY, BAR_SIZE, NOTIFY, NOTIFY_STRIDE, PciTransport};
 
 use crate::kicks::Kicks;
@@ -96,6 +97,13 @@ impl PciBus {
     /// How many functions there are.
     pub fn len(&self) -> usize {
         self.functions.len()
+    }
+
+    /// Changes what is behind a transport, before a driver has looked.
+    pub fn prepare(&self, index: usize, change: impl FnOnce(&mut Core)) {
+        if let Some(function) = self.functions.get(index) {
+            lock(function).transport.prepare(change);
+        }
     }
 
     /// Whether there are none.

@@ -25,5 +25,6 @@ pub mod ring;
 pub mod spec;
 #[cfg(any(test, feature = "testkit"))]
 pub mod testkit;
+pub mod trace;
 pub mod transport;
 pub mod vsock;

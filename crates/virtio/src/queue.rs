@@ -13,6 +13,7 @@ use crate::counters::QueueCounters;
 use crate::interrupt::Interrupt;
 use crate::ring::split::{SplitRing, passes};
 use crate::spec::feature;
+use crate::trace::Tracer;
 
 /// The registers of a queue before the device runs, § 4.1.4.3 and § 4.2.2.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,6 +100,7 @@ impl QueueSetup {
             failed: None,
             spare: Vec::new(),
             wiring,
+            trace: None,
         })
     }
 }
@@ -120,9 +122,16 @@ pub struct Queue {
     /// Lists of completed chains, kept so that a request allocates nothing.
     spare: Vec<(Buffers, Buffers)>,
     wiring: Wiring,
+    /// Somebody who looks on. Nobody does, as a rule.
+    trace: Option<Box<Tracer>>,
 }
 
 impl Queue {
+    /// The same queue, with somebody who looks on.
+    pub fn traced(self, tracer: Tracer) -> Self {
+        Self { trace: Some(Box::new(tracer)), ..self }
+    }
+
     /// Entries of the ring.
     pub fn size(&self) -> u16 {
         self.ring.size()
@@ -162,6 +171,9 @@ impl Queue {
             self.spare.pop().unwrap_or_else(|| (Buffers::new(self.ram.clone()), Buffers::new(self.ram.clone())));
         match walk(&self.ring, &self.ram, self.indirect, head, &mut readable, &mut writable) {
             Ok(()) => {
+                if let Some(trace) = &mut self.trace {
+                    trace.taken(&self.ring, &self.ram, self.next_available, head);
+                }
                 self.next_available = self.next_available.wrapping_add(1);
                 Ok(Some(Chain { head, readable, writable }))
             }
@@ -196,6 +208,9 @@ impl Queue {
         writable.clear();
         self.spare.push((readable, writable));
         self.ring.fill_used(self.next_used, head, written);
+        if let Some(trace) = &mut self.trace {
+            trace.handed_back(&self.ring, &self.ram, self.next_used, head, written);
+        }
         self.next_used = self.next_used.wrapping_add(1);
         self.unsignalled = self.unsignalled.saturating_add(1);
     }
@@ -212,7 +227,10 @@ impl Queue {
 
     /// Puts the chain that was taken last back, as if it had not been taken.
     pub fn untake(&mut self, chain: Chain) {
-        let Chain { head: _, mut readable, mut writable } = chain;
+        let Chain { head, mut readable, mut writable } = chain;
+        if let Some(trace) = &mut self.trace {
+            trace.put_back(head);
+        }
         readable.clear();
         writable.clear();
         self.spare.push((readable, writable));
@@ -235,6 +253,9 @@ impl Queue {
         } else {
             !self.ring.no_interrupt()
         };
+        if let Some(trace) = &mut self.trace {
+            trace.signalled(&self.ring, wanted);
+        }
         if wanted {
             self.wiring.counters.interrupts.add(1);
             self.wiring.interrupt.trigger();

@@ -136,6 +136,15 @@ pub struct Boot {
     #[command(flatten)]
     pub timeline: Timeline,
 
+    /// Print descriptor chains as they pass through a queue, or all queues, of a device, with their bytes, as
+    /// docs/virtqueue.md explains. Devices are called as in --exits. Example: --trace-queue disk0:0
+    #[arg(long, value_name = "DEVICE[:QUEUE]")]
+    pub trace_queue: Option<String>,
+
+    /// How many chains are printed [default: 64]. Example: --trace-chains 8
+    #[arg(long, value_name = "N", requires = "trace_queue")]
+    pub trace_chains: Option<u32>,
+
     /// Read the machine from a file first; options change and add to it. Example: --config machine.toml
     #[arg(long, value_name = "FILE.json|.toml")]
     pub config: Option<PathBuf>,

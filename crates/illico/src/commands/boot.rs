@@ -3,6 +3,7 @@
 mod configure;
 mod console;
 mod signals;
+mod trace;
 
 use std::fs::File;
 use std::os::unix::fs::OpenOptionsExt;
@@ -43,6 +44,7 @@ pub fn run(options: &Boot, began: Instant) -> Result<Status, Failure> {
     if let Some(budget) = &budget {
         budget.check(machine.device_names()).map_err(|error| format!("--budget: {error}"))?;
     }
+    trace::attach(options, &mut machine)?;
     let folder = options.name.as_ref().map(|name| register(name, &config)).transpose()?;
     // Made before the guest runs: a report that cannot be written is said before, not after. And after all
     // else that could fail: what does not start leaves nothing behind.

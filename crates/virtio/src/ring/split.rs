@@ -46,6 +46,23 @@ impl Descriptor {
     pub const SIZE: usize = 16;
 }
 
+/// The fields of both rings, for people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fields {
+    /// Flags of the available ring.
+    pub available_flags: u16,
+    /// `idx` of the available ring.
+    pub available_index: u16,
+    /// `used_event`
+    pub used_event: u16,
+    /// Flags of the used ring.
+    pub used_flags: u16,
+    /// `idx` of the used ring.
+    pub used_index: u16,
+    /// `avail_event`
+    pub available_event: u16,
+}
+
 /// The three parts of a split virtqueue.
 #[derive(Debug)]
 pub struct SplitRing {
@@ -139,6 +156,24 @@ impl SplitRing {
     #[inline]
     pub fn set_no_notify(&self, no_notify: bool) {
         self.used.store_u16(FLAGS, if no_notify { USED_F_NO_NOTIFY } else { 0 }, Ordering::Relaxed);
+    }
+
+    /// Where in a ring entry number `index` is.
+    pub fn place(&self, index: u16) -> usize {
+        self.slot(index)
+    }
+
+    /// All fields but the entries, as they are now.
+    pub fn fields(&self) -> Fields {
+        let load = |window: &Window, at| window.load_u16(at, Ordering::Relaxed);
+        Fields {
+            available_flags: load(&self.available, FLAGS),
+            available_index: load(&self.available, INDEX),
+            used_event: self.used_event(),
+            used_flags: load(&self.used, FLAGS),
+            used_index: load(&self.used, INDEX),
+            available_event: load(&self.used, ENTRIES + 8 * usize::from(self.size)),
+        }
     }
 
     /// Orders a store to one ring before a load from the other.

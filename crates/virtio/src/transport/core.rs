@@ -14,6 +14,7 @@ use crate::event_loop::{Attached, Fault, LoopHandle};
 use crate::interrupt::Interrupt;
 use crate::queue::{QueueSetup, Wiring};
 use crate::spec::{Kind, feature, status};
+use crate::trace::{TraceSpec, Tracer};
 
 /// What a queue keeps across resets.
 #[derive(Debug, Clone)]
@@ -79,6 +80,7 @@ pub struct Core {
     setups: Vec<QueueSetup>,
     ports: Vec<QueuePort>,
     workers: Vec<Attached>,
+    trace: Option<TraceSpec>,
 }
 
 /// The status register: the driver writes it, and a failing worker adds `NEEDS_RESET` from its thread.
@@ -157,7 +159,13 @@ impl Core {
             setups: sizes.into_iter().map(QueueSetup::new).collect(),
             ports,
             workers: Vec::new(),
+            trace: None,
         })
+    }
+
+    /// Shows what passes through its queues, from the driver's next start on.
+    pub fn trace(&mut self, spec: TraceSpec) {
+        self.trace = Some(spec);
     }
 
     /// Takes features away from what is offered, before a driver has looked.
@@ -285,7 +293,13 @@ impl Core {
                 counters: Arc::clone(&port.counters),
             };
             let queue = setup.build(&self.ram, self.driver_features, wiring);
-            queues.push(Some(queue.map_err(|error| Fault::new(format!("queue {index}: {error}")))?));
+            let mut queue = queue.map_err(|error| Fault::new(format!("queue {index}: {error}")))?;
+            if let Some(spec) =
+                self.trace.as_ref().filter(|spec| spec.queue.is_none_or(|one| usize::from(one) == index))
+            {
+                queue = queue.traced(Tracer::new(format!("{}:{index}", self.device.name()), spec.clone()));
+            }
+            queues.push(Some(queue));
         }
         let lines = Arc::clone(&self.lines);
         let config = ConfigWriter {
@@ -322,6 +336,7 @@ impl Core {
             setups,
             ports: _,
             workers,
+            trace: _,
         } = self;
         workers.clear();
         *driver_features = 0;
