@@ -9,9 +9,11 @@ mod agent;
 mod budget;
 mod cli;
 mod commands;
+mod live;
 mod output;
 mod session;
 mod signal_names;
+mod since;
 mod status;
 mod terminal;
 mod timeline;
@@ -60,6 +62,8 @@ fn main() -> ExitCode {
         Verb::Rm(options) => commands::rm::run(&options),
         Verb::Completions(options) => commands::completions::run(&options),
         Verb::Man(options) => commands::man::run(&options),
+        Verb::Exits(options) => commands::exits::run(&options),
+        Verb::Stats(options) => commands::stats::run(&options),
         Verb::Diff(options) => commands::diff::run(&options),
         Verb::Images(options) => commands::images::list(&options),
         Verb::Pull(options) => commands::import::pull(&options),

@@ -23,13 +23,13 @@ use crate::bus::Bus;
 use crate::config::{Announce, Config, Console, Feature, HugePages, Size, Transport};
 use crate::control::{Control, Ending};
 use crate::devices::{self, DeviceError, Opened};
-use crate::exits::VcpuExits;
 use crate::first_look::FirstLook;
 use crate::irq::{DeviceVectors, Irqs};
 use crate::kvm::{CpuModel, Kvm, KvmError, Supported, Vcpu, Vm, VmOptions};
 use crate::legacy::ioapic::{self, Ioapic};
 use crate::legacy::rtc::Rtc;
 use crate::legacy::serial::Serial;
+use crate::live::{Page, Shape};
 use crate::loop_thread::{self, LoopThread};
 use crate::machine::{Machine, Seen};
 use crate::mmio::{self, MmioBus};
@@ -144,6 +144,7 @@ pub struct Start {
     kvm: Kvm,
     main_thread: LoopThread,
     supported: Arc<OnceLock<Option<Supported>>>,
+    counters: Option<File>,
 }
 
 impl Start {
@@ -156,13 +157,18 @@ impl Start {
         };
         let main_thread = timed("start the devices' thread", || LoopThread::start(ask))
             .map_err(host("start the thread of the devices"))?;
-        Ok(Self { kvm, main_thread, supported })
+        Ok(Self { kvm, main_thread, supported, counters: None })
+    }
+
+    /// Has the machine count in this file, which is empty, for others to read while it runs.
+    pub fn count_in(&mut self, file: File) {
+        self.counters = Some(file);
     }
 }
 
 /// Makes the machine. Nothing of the guest runs yet.
 pub fn build(config: &Config, start: Start, parts: Parts) -> Result<Machine, BuildError> {
-    let Start { kvm, main_thread, supported } = start;
+    let Start { kvm, main_thread, supported, counters } = start;
     let layout = Layout::around_hole(config.memory.0);
     let opened = timed("open the devices", || devices::open(config, &layout, parts.console));
     let mut opened = opened.map_err(BuildError::Device)?;
@@ -185,16 +191,23 @@ pub fn build(config: &Config, start: Start, parts: Parts) -> Result<Machine, Bui
     let reached = ram.with_beside(beside.map(|(start, window, writable)| {
         (Region { start, window }, if writable { Access::ReadWrite } else { Access::ReadOnly })
     }));
+    let shape = |opened: &Opened| {
+        let device = &opened.device;
+        (device.name().to_owned(), device.kind().name(), device.queue_sizes().len())
+    };
+    let shape = Shape { vcpus: config.cpus.into(), devices: opened.iter().map(shape).collect() };
+    let counted = Page::new(&shape, counters.as_ref()).map_err(host("map the counters"))?;
     let mut assembly = Assembly {
         vm: &vm,
         ram: &reached,
         irqs: &irqs,
+        page: &counted,
+        queues: 0,
         without: &config.without,
         main: main_loop.handle(),
         loops: Vec::new(),
         seen: Vec::new(),
     };
-    let names = opened.len();
     let (pci, mmio) = match config.transport {
         Transport::Pci => (assembly.pci(opened, &gsis)?, None),
         Transport::Mmio => (None, assembly.mmio(opened, gsis.first_device)?),
@@ -231,13 +244,14 @@ pub fn build(config: &Config, start: Start, parts: Parts) -> Result<Machine, Bui
     drop(making);
     timeline::pair_guest_clock(|| vm.clock().ok());
     let ending = Ending::new(created.iter().map(Vcpu::kick_handle).collect());
-    let thread = |(index, vcpu)| {
-        let (bus, exits) = (Arc::clone(&bus), Arc::new(VcpuExits::new(names)));
+    let thread = |(index, vcpu): (u8, Vcpu)| {
+        let exits = counted.vcpu(index.into()).unwrap_or_else(|| unreachable!("the page was made for all vCPUs"));
+        let (bus, exits) = (Arc::clone(&bus), Arc::new(exits));
         VcpuThread { index, vcpu, bus, ram: ram.clone(), exits, ending: ending.clone() }
     };
     let vcpus = (0..).zip(created).map(thread).collect();
     let control = Control { ending, irqs, power_button: gsis.power_button };
-    Ok(Machine { vm, vcpus, bus, main_loop, main_thread, loops, control, seen, sockets })
+    Ok(Machine { vm, vcpus, bus, main_loop, main_thread, loops, control, seen, sockets, page: counted })
 }
 
 /// Puts the kernel and all that it is handed into RAM.
@@ -302,6 +316,9 @@ struct Assembly<'a> {
     vm: &'a Arc<Vm>,
     ram: &'a Ram,
     irqs: &'a Arc<Irqs>,
+    page: &'a Page,
+    /// How many queues have their places in the page.
+    queues: usize,
     without: &'a [Feature],
     main: LoopHandle,
     loops: Vec<LoopHandle>,
@@ -329,7 +346,7 @@ impl Assembly<'_> {
             let mut transport =
                 PciTransport::new(opened.device, self.ram.clone(), loops, config, memory.clone(), bar, lines)
                     .map_err(host("make eventfds"))?;
-            transport.prepare(|core| core.withhold(Feature::bits(self.without)));
+            transport.prepare(|core| self.adapt(core));
             if self.without.contains(&Feature::Msix) {
                 let gsi = gsis.first_device + index as u32;
                 let line = self.irqs.event(gsi).map_err(host("make eventfds"))?;
@@ -354,7 +371,7 @@ impl Assembly<'_> {
             let line = self.irqs.event(first_gsi + index as u32).map_err(host("make eventfds"))?;
             let mut transport = MmioTransport::new(opened.device, self.ram.clone(), loops, page.clone(), line)
                 .map_err(host("make eventfds"))?;
-            transport.prepare(|core| core.withhold(Feature::bits(self.without)));
+            transport.prepare(|core| self.adapt(core));
             self.see(transport.core(), polls);
             devices.push((transport, page));
         }
@@ -376,6 +393,14 @@ impl Assembly<'_> {
         }
         self.loops.extend_from_slice(&handles);
         Ok(handles)
+    }
+
+    /// What is done to every device before the guest sees it: it counts in the page, and does without some things.
+    fn adapt(&mut self, core: &mut Core) {
+        let first = self.queues;
+        self.queues += core.ports().len();
+        core.count_in((first..self.queues).map_while(|queue| self.page.queue(queue)));
+        core.withhold(Feature::bits(self.without));
     }
 
     fn see(&mut self, core: &Core, polls: Vec<Arc<PollCounters>>) {

@@ -1,9 +1,9 @@
 //! Exits, counted where they happen.
 //!
 //! One table a vCPU, on cache lines of its own, written by that vCPU's thread only: counting is a load,
-//! an add and a store. Readers may look at any moment.
+//! an add and a store. Readers may look at any moment, other processes as well (`live`).
 
-use illico_virtio::counters::Counter;
+use illico_memory::{Counter, Counters};
 
 /// Who answered an exit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,9 +84,9 @@ impl Access {
 
 /// The exits of one vCPU that came up to the monitor.
 #[derive(Debug)]
-#[repr(align(64))]
 pub struct VcpuExits {
-    rows: Vec<[Counter; Access::ALL.len()]>,
+    /// [`Access::ALL`] for each party.
+    pub(crate) table: Counters,
     /// Ends of level-triggered interrupts.
     pub eoi: Counter,
     /// Kicks of the monitor's own.
@@ -94,27 +94,27 @@ pub struct VcpuExits {
 }
 
 impl VcpuExits {
-    /// A table for a machine with `devices` VirtIO devices.
+    /// A table of its own, for a machine with `devices` VirtIO devices.
+    #[cfg(test)]
     pub fn new(devices: usize) -> Self {
-        let rows = (0..Party::FIXED.len() + devices).map(|_| Default::default()).collect();
-        Self { rows, eoi: Counter::default(), interrupted: Counter::default() }
+        let table = Counters::own((Party::FIXED.len() + devices) * Access::ALL.len());
+        Self { table, eoi: Counter::default(), interrupted: Counter::default() }
     }
 
     /// Counts one access.
     #[inline]
     pub fn count(&self, party: Party, access: Access) {
-        if let Some(row) = self.rows.get(party.row()) {
-            row[access as usize].add(1);
-        }
+        self.table.add(party.row() * Access::ALL.len() + access as usize, 1);
     }
 
     /// How often `party` was reached by `access`.
     pub fn get(&self, party: Party, access: Access) -> u64 {
-        self.rows.get(party.row()).map_or(0, |row| row[access as usize].get())
+        self.table.get(party.row() * Access::ALL.len() + access as usize)
     }
 
-    /// The sum over all parties.
-    pub fn sum(&self, accesses: &[Access]) -> u64 {
-        self.rows.iter().flat_map(|row| accesses.iter().map(|&access| row[access as usize].get())).sum()
+    /// The whole table now, a row a party.
+    pub fn rows(&self) -> Vec<[u64; Access::ALL.len()]> {
+        let row = |party| std::array::from_fn(|access| self.table.get(party * Access::ALL.len() + access));
+        (0..self.table.len() / Access::ALL.len()).map(row).collect()
     }
 }

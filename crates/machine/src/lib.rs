@@ -18,6 +18,7 @@ pub mod irq;
 pub mod kicks;
 pub mod kvm;
 pub mod legacy;
+pub mod live;
 pub mod loop_thread;
 pub mod machine;
 pub mod mmio;

@@ -12,10 +12,11 @@ use illico_virtio::vsock::SocketFile;
 use crate::bus::Bus;
 use crate::control::{Control, End};
 use crate::exit_samples::{self, Sampler};
-use crate::exits::VcpuExits;
+use crate::exits::{Party, VcpuExits};
 use crate::kvm::{Vcpu, Vm};
+use crate::live::{Page, Refresher};
 use crate::loop_thread::LoopThread;
-use crate::report::{DeviceReport, PollReport, QueueReport, Report, VcpuFigures};
+use crate::report::{DeviceReport, KERNEL, KernelTotals, PollReport, QueueReport, Report, VcpuFigures};
 use crate::timeline::{self, timed};
 use crate::vcpu_thread::VcpuThread;
 
@@ -32,6 +33,7 @@ pub struct Machine {
     pub(crate) seen: Vec<Seen>,
     /// Removed at the end, however the machine ends.
     pub(crate) sockets: Vec<SocketFile>,
+    pub(crate) page: Page,
 }
 
 /// What is looked at of a device while it runs and afterwards.
@@ -86,12 +88,16 @@ impl Outcome {
     pub fn report(&self) -> Report {
         let figures = |(index, exits, vcpu): &(u8, Arc<VcpuExits>, Vcpu)| VcpuFigures {
             index: *index,
-            exits: Arc::clone(exits),
+            table: exits.rows(),
+            eoi: exits.eoi.get(),
+            interrupted: exits.interrupted.get(),
             // A kernel that does not tell is no reason to keep the rest back.
-            stats: vcpu.stats().ok().flatten(),
+            kernel: vcpu.stats().ok().flatten().map_or_else(KernelTotals::default, |stats| KernelTotals::of(&stats)),
         };
         let vcpus: Vec<_> = self.vcpus.iter().map(figures).collect();
-        Report::new(&vcpus, self.seen.iter().map(Seen::report).collect())
+        let fixed = Party::FIXED.into_iter().map(|party| party.name().to_owned());
+        let parties: Vec<_> = fixed.chain(self.seen.iter().map(|seen| seen.name.clone())).collect();
+        Report::new(&parties, &vcpus, self.seen.iter().map(Seen::report).collect())
     }
 }
 
@@ -116,6 +122,16 @@ impl Machine {
         }
     }
 
+    /// What brings the rest of the figures into the page of counters while the machine runs.
+    pub fn refresher(&self) -> io::Result<Refresher> {
+        let stats = self.vcpus.iter().map(|thread| thread.vcpu.stats_reader(&KERNEL).map_err(io::Error::other));
+        let queues = self.seen.iter().flat_map(|seen| {
+            let polls = seen.polls.iter().cloned().map(Some).chain(std::iter::repeat(None));
+            seen.ports.iter().map(|port| Arc::clone(&port.kick)).zip(polls)
+        });
+        Refresher::new(self.page.clone(), stats.collect::<io::Result<_>>()?, queues)
+    }
+
     /// A way to reach it while it runs.
     pub fn control(&self) -> Control {
         self.control.clone()
@@ -134,7 +150,7 @@ impl Machine {
 
     /// Runs the first vCPU on this thread, and the rest of the machine on its own, until it ends.
     pub fn run(self) -> io::Result<Outcome> {
-        let Self { vm, vcpus, bus, main_loop, main_thread, loops, control, seen, sockets } = self;
+        let Self { vm, vcpus, bus, main_loop, main_thread, loops, control, seen, sockets, page: _ } = self;
         let beginning = timeline::span("start the threads");
         // Kept for what the guest leaves behind.
         let ram = if timeline::is_on() { vcpus.first().map(|vcpu| vcpu.ram.clone()) } else { None };

@@ -7,11 +7,10 @@
 //! The schema is documented in docs/exits.md.
 
 use std::borrow::Cow;
-use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::exits::{Access, Party, VcpuExits};
+use crate::exits::Access;
 use crate::kvm::Stats;
 
 /// Name and version of the JSON.
@@ -134,35 +133,65 @@ pub struct PollReport {
     pub nanoseconds: u64,
 }
 
-/// What is known of one vCPU at the end.
-#[derive(Debug)]
+/// Those of KVM's counters of a vCPU that say where exits went.
+pub const KERNEL: [&str; 10] = [
+    "exits",
+    "io_exits",
+    "mmio_exits",
+    "pf_taken",
+    "pf_emulate",
+    "halt_exits",
+    "hypercalls",
+    "irq_window_exits",
+    "nmi_window_exits",
+    "irq_exits",
+];
+
+/// Their values, where this host's KVM tells them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct KernelTotals(pub [Option<u64>; KERNEL.len()]);
+
+impl KernelTotals {
+    /// What is among the statistics of a vCPU.
+    pub fn of(stats: &Stats) -> Self {
+        Self(KERNEL.map(|name| stats.get(name)))
+    }
+
+    fn get(&self, name: &str) -> Option<u64> {
+        KERNEL.iter().zip(self.0).find(|(known, _)| **known == name)?.1
+    }
+}
+
+/// What is known of one vCPU at one moment.
+#[derive(Debug, Clone)]
 pub struct VcpuFigures {
     /// Its number.
     pub index: u8,
-    /// What came up.
-    pub exits: Arc<VcpuExits>,
-    /// What KVM counted, where it does.
-    pub stats: Option<Stats>,
+    /// What came up, a row a party.
+    pub table: Vec<[u64; Access::ALL.len()]>,
+    /// Ends of level-triggered interrupts.
+    pub eoi: u64,
+    /// Kicks of the monitor's own.
+    pub interrupted: u64,
+    /// What KVM counted.
+    pub kernel: KernelTotals,
 }
 
 impl Report {
-    /// Merges the figures.
-    pub fn new(vcpus: &[VcpuFigures], devices: Vec<DeviceReport>) -> Self {
-        let parties = Party::FIXED.into_iter().chain((0..devices.len()).map(|index| Party::Device(index as u16)));
+    /// Merges the figures. `parties` are the names of the rows of each table.
+    pub fn new(parties: &[String], vcpus: &[VcpuFigures], devices: Vec<DeviceReport>) -> Self {
         let mut monitor = Vec::new();
-        for party in parties {
+        for (row, party) in parties.iter().enumerate() {
             for access in Access::ALL {
-                let exits = vcpus.iter().map(|vcpu| vcpu.exits.get(party, access)).sum();
+                let counts = vcpus.iter().filter_map(|vcpu| vcpu.table.get(row));
+                let exits = counts.map(|row| row[access as usize]).fold(0, u64::saturating_add);
                 if exits > 0 {
-                    let name = match party {
-                        Party::Device(index) => devices[usize::from(index)].name.clone(),
-                        fixed => fixed.name().to_owned(),
-                    };
-                    monitor.push(MonitorRow { party: name, access: access.name().into(), exits });
+                    monitor.push(MonitorRow { party: party.clone(), access: access.name().into(), exits });
                 }
             }
         }
-        let kicks = devices.iter().flat_map(|device| &device.queues).map(|queue| queue.kicks).sum();
+        let kicks =
+            devices.iter().flat_map(|device| &device.queues).map(|queue| queue.kicks).fold(0, u64::saturating_add);
         // A kick is known by its queue, not by its vCPU: with several vCPUs it stays unaccounted.
         let kicks = (vcpus.len() == 1).then_some(kicks);
         let vcpus = vcpus.iter().map(|figures| vcpu_report(figures, kicks)).collect();
@@ -171,11 +200,15 @@ impl Report {
 }
 
 fn vcpu_report(figures: &VcpuFigures, kicks: Option<u64>) -> VcpuReport {
-    let port = figures.exits.sum(&[Access::PortRead, Access::PortWrite]);
-    let mmio = figures.exits.sum(&[Access::MmioRead, Access::MmioWrite]);
-    let eoi = figures.exits.eoi.get();
-    let interrupted = figures.exits.interrupted.get();
-    let stat = |name: &str| figures.stats.as_ref().and_then(|stats| stats.get(name));
+    // A page that is read while it is written, or by somebody else, may hold anything: no sum may overflow.
+    let all = |accesses: [Access; 2]| {
+        let counts = figures.table.iter().flat_map(|row| accesses.map(|access| row[access as usize]));
+        counts.fold(0, u64::saturating_add)
+    };
+    let port = all([Access::PortRead, Access::PortWrite]);
+    let mmio = all([Access::MmioRead, Access::MmioWrite]);
+    let VcpuFigures { eoi, interrupted, .. } = *figures;
+    let stat = |name: &str| figures.kernel.get(name);
     let row = |reason: &'static str, monitor, kernel| ReasonRow { reason: reason.into(), monitor, kernel };
     let mut reasons = vec![
         row("port", port, stat("io_exits").map(|all| all.saturating_sub(port))),
@@ -195,7 +228,8 @@ fn vcpu_report(figures: &VcpuFigures, kicks: Option<u64>) -> VcpuReport {
     reasons.push(row("signal", interrupted, None));
     reasons.push(row("eoi", eoi, None));
     let exits = stat("exits");
-    let named: u64 = reasons.iter().map(|row| row.monitor + row.kernel.unwrap_or(0)).sum();
+    let named = reasons.iter().map(|row| row.monitor.saturating_add(row.kernel.unwrap_or(0)));
+    let named = named.fold(0, u64::saturating_add);
     reasons.push(row("unaccounted", 0, exits.map(|all| all.saturating_sub(named))));
     let counted_twice = exits.map_or(0, |all| named.saturating_sub(all));
     VcpuReport { vcpu: figures.index, exits, reasons, counted_twice }

@@ -8,6 +8,7 @@ mod demo;
 mod diff;
 mod doctor;
 mod exec;
+mod exits;
 mod images;
 mod inspect;
 mod kill;
@@ -16,6 +17,7 @@ mod man;
 mod ps;
 mod rm;
 mod run;
+mod stats;
 mod stop;
 mod timeline;
 mod wait;
@@ -30,6 +32,7 @@ pub use demo::Demo;
 pub use diff::Diff;
 pub use doctor::Doctor;
 pub use exec::Exec;
+pub use exits::Exits;
 pub use images::{Images, Import, Prune, Pull, Rmi, Unpack};
 pub use inspect::Inspect;
 pub use kill::Kill;
@@ -38,6 +41,7 @@ pub use man::Man;
 pub use ps::Ps;
 pub use rm::Rm;
 pub use run::Run;
+pub use stats::Stats;
 pub use stop::Stop;
 pub use timeline::Timeline;
 pub use wait::Wait;
@@ -92,6 +96,12 @@ pub enum Verb {
     /// Write man pages.
     #[command(after_help = man::HELP)]
     Man(Deferred<Man>),
+    /// Show where a machine's exits go, while it runs.
+    #[command(after_help = exits::HELP)]
+    Exits(Deferred<Exits>),
+    /// Give the figures of running machines to programs that collect them.
+    #[command(after_help = stats::HELP)]
+    Stats(Deferred<Stats>),
     /// Compare the exits of two runs, or of a guest booted twice with one thing changed.
     #[command(after_help = diff::HELP)]
     Diff(Deferred<Diff>),

@@ -21,6 +21,7 @@ use rustix::fs::OFlags;
 use crate::budget::Budget;
 use crate::cli::Boot;
 use crate::commands::Failure;
+use crate::live;
 use crate::output;
 use crate::status::Status;
 use crate::timeline::Recording;
@@ -40,12 +41,20 @@ pub fn run(options: &Boot, began: Instant) -> Result<Status, Failure> {
     let files = timed("open the kernel and the initrd", || open_files(&config))?;
     let opened = timed("open the console", || console::open(config.console))?;
     let console::Opened { device, uart, joint } = opened;
-    let mut machine = build(&config, start?, Parts { files, console: device, uart })?;
+    let mut start = start?;
+    let folder = options.name.as_ref().map(|name| register(name, &config)).transpose()?;
+    let watched = folder.as_ref().map(Folder::make_sockets).transpose()?;
+    if let Some(sockets) = watched {
+        start.count_in(live::create(sockets)?);
+    }
+    let mut machine = build(&config, start, Parts { files, console: device, uart })?;
     if let Some(budget) = &budget {
         budget.check(machine.device_names()).map_err(|error| format!("--budget: {error}"))?;
     }
     trace::attach(options, &mut machine)?;
-    let folder = options.name.as_ref().map(|name| register(name, &config)).transpose()?;
+    if let Some(sockets) = watched {
+        live::attach(sockets, &mut machine)?;
+    }
     // Made before the guest runs: a report that cannot be written is said before, not after. And after all
     // else that could fail: what does not start leaves nothing behind.
     let json = options.exits_json.as_deref().map(create).transpose()?;
@@ -61,7 +70,8 @@ pub fn run(options: &Boot, began: Instant) -> Result<Status, Failure> {
     drop(raw);
     let outcome = outcome?;
     tell(&outcome.end);
-    let report = (options.exits || json.is_some() || budget.is_some()).then(|| outcome.report());
+    let wanted = options.exits || json.is_some() || budget.is_some() || folder.is_some();
+    let report = wanted.then(|| outcome.report());
     let excess = match (&budget, &report) {
         (Some(budget), Some(report)) => budget.excess(report).map_err(|error| format!("--budget: {error}"))?,
         _ => Vec::new(),
@@ -72,6 +82,9 @@ pub fn run(options: &Boot, began: Instant) -> Result<Status, Failure> {
         status => status,
     };
     if let Some(folder) = folder {
+        if let Some(report) = &report {
+            live::keep(&folder, report)?;
+        }
         folder.finish(&Ended::now(status.code(), why(&outcome.end)))?;
     }
     if let Some(report) = report {

@@ -8,6 +8,7 @@ pub mod diff;
 pub mod doctor;
 mod each;
 pub mod exec;
+pub mod exits;
 pub mod images;
 pub mod import;
 pub mod inspect;
@@ -18,6 +19,7 @@ mod probe;
 pub mod ps;
 pub mod rm;
 pub mod run;
+pub mod stats;
 pub mod stop;
 pub mod wait;
 

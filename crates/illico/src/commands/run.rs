@@ -96,7 +96,10 @@ fn live(
         ConsoleKind::None => None,
         _ => Some(open_console(&folder.file(CONSOLE_LOG), options.verbose && !options.detach)?),
     };
-    let machine = build(&config, start?, Parts { files, console, uart: None })?;
+    let mut start = start?;
+    start.count_in(crate::live::create(&sockets)?);
+    let mut machine = build(&config, start, Parts { files, console, uart: None })?;
+    crate::live::attach(&sockets, &mut machine)?;
 
     let fate = Fate::of(machine.control(), stop_signal);
     let streams = Streams {
@@ -137,17 +140,16 @@ fn live(
             (Status::Failed.code(), why)
         }
     };
+    let report = outcome.report();
     if fate.has_begun() {
+        crate::live::keep(&folder, &report)?;
         folder.finish(&Ended::now(status, why))?;
     }
-    if options.exits || json.is_some() {
-        let report = outcome.report();
-        if options.exits {
-            eprint!("{}", output::exits::table(&report));
-        }
-        if let Some(mut file) = json {
-            serde_json::to_writer_pretty(&mut file, &report)?;
-        }
+    if options.exits {
+        eprint!("{}", output::exits::table(&report));
+    }
+    if let Some(mut file) = json {
+        serde_json::to_writer_pretty(&mut file, &report)?;
     }
     Ok(Status::Command(status))
 }

@@ -170,6 +170,11 @@ impl StatsReader {
         Ok(Some(Self { file, offsets: names.iter().map(offset).collect(), len: bytes.len() }))
     }
 
+    /// Which of them this kernel has.
+    pub fn known(&self) -> impl Iterator<Item = bool> {
+        self.offsets.iter().map(Option::is_some)
+    }
+
     /// Their values now, in the order of the names; 0 for one that this kernel does not have.
     pub fn read(&self) -> Option<Vec<u64>> {
         let first = self.offsets.iter().flatten().min()?;

@@ -1,0 +1,20 @@
+//! A running machine's counters, shared with other processes of its user (docs/watch.md).
+//!
+//! Two files in the machine's folder of sockets: `counters` is the page that the monitor counts in, and a
+//! connection to `refresh` has it copy there what it does not count itself. They are there and not in the
+//! folder of its state because that may be on a disk, and the page is written all the time.
+
+mod look;
+mod share;
+mod threads;
+
+pub use look::look;
+pub use share::{attach, create, keep};
+pub use threads::{Thread, of_process};
+
+/// The page.
+const COUNTERS: &str = "counters";
+/// The socket.
+const REFRESH: &str = "refresh";
+/// Where the last figures of a machine that ended are, in the folder of its state.
+pub const EXITS: &str = "exits.json";

@@ -1,0 +1,151 @@
+//! The figures of machines in the OpenMetrics text format, version 1.0, which Prometheus reads
+//! (<https://github.com/prometheus/OpenMetrics>). docs/watch.md lists the names.
+
+use std::fmt::Write;
+
+use crate::commands::stats::Running;
+
+/// Ticks of `/proc` in a second: USER_HZ of all Linux on x86.
+const TICKS: f64 = 100.0;
+
+/// A family of metrics being written; one without a sample is not mentioned.
+struct Family<'a> {
+    out: &'a mut String,
+    name: &'static str,
+    /// What comes before its first sample.
+    head: Option<String>,
+}
+
+impl<'a> Family<'a> {
+    fn counter(out: &'a mut String, name: &'static str, unit: &str, help: &str) -> Self {
+        let unit = if unit.is_empty() { String::new() } else { format!("# UNIT {name} {unit}\n") };
+        Self { out, name, head: Some(format!("# TYPE {name} counter\n{unit}# HELP {name} {help}\n")) }
+    }
+
+    fn count(&mut self, labels: &[(&str, &str)], value: u64) {
+        self.sample(labels, &value.to_string());
+    }
+
+    fn sample(&mut self, labels: &[(&str, &str)], value: &str) {
+        self.out.push_str(&self.head.take().unwrap_or_default());
+        let labels: Vec<_> = labels.iter().map(|(name, value)| format!("{name}=\"{}\"", escaped(value))).collect();
+        let _ = writeln!(self.out, "{}_total{{{}}} {value}", self.name, labels.join(","));
+    }
+}
+
+fn escaped(value: &str) -> String {
+    value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+}
+
+/// All of them, with the end that says that nothing is missing.
+pub fn text(machines: &[Running]) -> String {
+    let mut out = String::new();
+    let _ = writeln!(out, "# TYPE illico_machines gauge\n# HELP illico_machines How many machines run.");
+    let _ = writeln!(out, "illico_machines {}", machines.len());
+    if !machines.is_empty() {
+        out.push_str("# TYPE illico_vm info\n# HELP illico_vm Machines that run.\n");
+    }
+    for Running { name, image, .. } in machines {
+        let image = escaped(image.as_deref().unwrap_or_default());
+        let _ = writeln!(out, "illico_vm_info{{vm=\"{}\",image=\"{image}\"}} 1", escaped(name));
+    }
+    vcpus(machines, &mut out);
+    queues(machines, &mut out);
+    threads(machines, &mut out);
+    out.push_str("# EOF\n");
+    out
+}
+
+fn vcpus(machines: &[Running], out: &mut String) {
+    let help = "Exits of a vCPU by reason, handled in the kernel or by the monitor.";
+    let mut exits = Family::counter(out, "illico_vcpu_exits", "", help);
+    for Running { name: vm, report, .. } in machines {
+        for vcpu in &report.vcpus {
+            let number = vcpu.vcpu.to_string();
+            for row in &vcpu.reasons {
+                let labels = |by| [("vm", vm.as_str()), ("vcpu", &number), ("reason", &row.reason), ("handled", by)];
+                if let Some(kernel) = row.kernel {
+                    exits.count(&labels("kernel"), kernel);
+                }
+                if row.kernel.is_none() || row.monitor > 0 {
+                    exits.count(&labels("monitor"), row.monitor);
+                }
+            }
+        }
+    }
+    let help = "Exits that came up to the monitor, by who answered and how.";
+    let mut exits = Family::counter(out, "illico_monitor_exits", "", help);
+    for Running { name: vm, report, .. } in machines {
+        for row in &report.monitor {
+            exits.count(&[("vm", vm), ("party", &row.party), ("access", &row.access)], row.exits);
+        }
+    }
+}
+
+fn queues(machines: &[Running], out: &mut String) {
+    type Figure = fn(&illico_machine::report::QueueReport) -> Option<u64>;
+    let figures: [(&'static str, &str, Figure); 6] = [
+        ("illico_queue_kicks", "Kicks, each an exit that the kernel handled.", |queue| Some(queue.kicks)),
+        ("illico_queue_interrupts", "Interrupts raised.", |queue| Some(queue.interrupts)),
+        ("illico_queue_suppressed_interrupts", "Batches for which the guest wanted no interrupt.", |queue| {
+            Some(queue.suppressed)
+        }),
+        ("illico_queue_requests", "Requests completed.", |queue| Some(queue.requests)),
+        ("illico_queue_looks_found", "Looks at a polled queue that found a request.", |queue| {
+            queue.polling.as_ref().map(|polling| polling.found)
+        }),
+        ("illico_queue_looks_in_vain", "Looks at a polled queue that found none.", |queue| {
+            queue.polling.as_ref().map(|polling| polling.empty)
+        }),
+    ];
+    for (name, help, figure) in figures {
+        let mut family = Family::counter(out, name, "", help);
+        each_queue(machines, |labels, queue| {
+            if let Some(value) = figure(queue) {
+                family.count(labels, value);
+            }
+        });
+    }
+    let mut bytes = Family::counter(out, "illico_queue_bytes", "bytes", "Bytes moved by completed requests.");
+    each_queue(machines, |labels, queue| {
+        for (direction, value) in [("from_guest", queue.bytes_from_guest), ("to_guest", queue.bytes_to_guest)] {
+            bytes.count(&[labels, &[("direction", direction)]].concat(), value);
+        }
+    });
+    let help = "Host CPU time spent looking at a polled queue.";
+    let mut looking = Family::counter(out, "illico_queue_looking_seconds", "seconds", help);
+    each_queue(machines, |labels, queue| {
+        if let Some(polling) = &queue.polling {
+            looking.sample(labels, &format!("{:.9}", polling.nanoseconds as f64 / 1e9));
+        }
+    });
+}
+
+fn each_queue(machines: &[Running], mut action: impl FnMut(&[(&str, &str)], &illico_machine::report::QueueReport)) {
+    for Running { name: vm, report, .. } in machines {
+        for device in &report.devices {
+            for queue in &device.queues {
+                let number = queue.queue.to_string();
+                action(&[("vm", vm), ("device", &device.name), ("queue", &number)], queue);
+            }
+        }
+    }
+}
+
+fn threads(machines: &[Running], out: &mut String) {
+    let help = "CPU time of a monitor's threads in the guest, in the kernel, and in the monitor itself.";
+    let mut seconds = Family::counter(out, "illico_thread_seconds", "seconds", help);
+    for Running { name: vm, threads, .. } in machines {
+        for thread in threads {
+            let times = thread.times;
+            for (place, ticks) in [("guest", times.guest), ("kernel", times.kernel), ("monitor", times.monitor)] {
+                let labels = [("vm", vm.as_str()), ("thread", &thread.name), ("in", place)];
+                seconds.sample(&labels, &format!("{:.2}", ticks as f64 / TICKS));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "metrics_test.rs"]
+mod tests;
