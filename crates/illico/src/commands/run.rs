@@ -91,7 +91,10 @@ fn live(
     let sockets = folder.make_sockets()?.to_owned();
     config.vsock = Some(VsockSpec { path: sockets.join(agent::SOCKET), cid: GUEST_CID });
     let first = First::listen(&sockets)?;
-    let files = Files { kernel: kernel.open()?, initrd: Some(in_memory(&kernel.initramfs(&spec)?)?) };
+    let files = Files {
+        kernel: kernel.open()?,
+        initrd: Some(in_memory(&kernel.initramfs(&spec, config.console != ConsoleKind::None)?)?),
+    };
     let console = match config.console {
         ConsoleKind::None => None,
         _ => Some(open_console(&folder.file(CONSOLE_LOG), options.verbose && !options.detach)?),

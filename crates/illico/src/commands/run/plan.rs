@@ -85,7 +85,7 @@ impl Plan {
             image: None,
             stop_signal: process::SIGTERM,
             files: Vec::new(),
-            kernel: Kernel::choose(options)?,
+            kernel: Kernel::choose(options.kernel.as_deref(), options.verbose)?,
         };
         if options.rw_cwd {
             let share = Share { host: cwd.clone(), guest: cwd, readonly: false };
@@ -110,7 +110,7 @@ impl Plan {
         }
         environment.ask(&options.env_file, &options.env, |name| std::env::var_os(name))?;
         let command = Exec { env: environment.words(), ..process::command(&image.config, command)? };
-        let kernel = Kernel::choose(options)?;
+        let kernel = Kernel::choose(options.kernel.as_deref(), options.verbose)?;
         let mut config = Self::machine(options);
         let root = root::attach(&image.root, &mut config, kernel.maps());
         let spec = RunSpec::new("illico", root, command);
