@@ -394,3 +394,51 @@ fn a_race_with_the_host_leads_nowhere() {
         assert!(found > 0 && links > 0, "no race: {found} {links}");
     });
 }
+
+/// Whoever makes a file longer than `ulimit -f` allows is killed by the kernel, unless it asks first.
+#[test]
+fn a_file_beyond_the_limit_of_the_process_is_an_error_and_not_its_end() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let before = getrlimit(Resource::Fsize);
+    setrlimit(Resource::Fsize, Rlimit { current: Some(8 << 20), maximum: before.maximum }).unwrap();
+    let folder = folder();
+    let mut guest = Guest::new(&writable(&folder));
+    setrlimit(Resource::Fsize, before).unwrap();
+    let (file, fh) = guest.create(ROOT, "file", libc::O_RDWR, 0o644).unwrap();
+    let (file, most) = (file.nodeid, 8 << 20);
+    assert_eq!(guest.write(file, fh, most - 1, b"x"), Ok(1));
+    assert_eq!(guest.write(file, fh, most, b"x"), Err(Errno::FBIG));
+    assert_eq!(guest.set(file, fattr::SIZE, |asked| asked.size = most + 1).unwrap_err(), Errno::FBIG);
+    let longer = FallocateIn { fh, offset: 0, length: most + 1, mode: 0, padding: 0 };
+    assert_eq!(guest.call(opcode::FALLOCATE, file, &[longer.as_bytes()], 0), Err(Errno::FBIG));
+}
+
+#[test]
+fn more_folders_than_are_read_in_advance_are_listed_whole_in_turns() {
+    let folder = folder();
+    for number in 0..100 {
+        let inner = folder.path().join(format!("share/{number}"));
+        fs::create_dir(&inner).unwrap();
+        (0..20).for_each(|file| fs::write(inner.join(format!("file{file}")), "").unwrap());
+    }
+    let mut guest = Guest::new(&writable(&folder));
+    let mut folders: Vec<_> = (0..100)
+        .map(|number| {
+            let node = guest.walk(&number.to_string()).unwrap();
+            let opened: OpenOut = guest.ask(opcode::OPENDIR, node, &[&[0; 8]]).unwrap();
+            (node, opened.fh, 0, 0)
+        })
+        .collect();
+    // One entry of each, again and again.
+    for _ in 0..22 {
+        for (node, fh, offset, count) in &mut folders {
+            let bytes = guest.call(opcode::READDIR, *node, &[read_in(*fh, *offset, 32).as_bytes()], 32).unwrap();
+            let (entry, _) = zerocopy::FromBytes::read_from_prefix(&bytes).map(|(e, r): (Dirent, _)| (e, r)).unwrap();
+            (*offset, *count) = (entry.off, *count + 1);
+        }
+    }
+    for (node, fh, offset, count) in folders {
+        assert_eq!(count, 22);
+        assert_eq!(guest.call(opcode::READDIR, node, &[read_in(fh, offset, 4096).as_bytes()], 4096).unwrap(), b"");
+    }
+}

@@ -156,3 +156,7 @@ mod tests;
 #[cfg(test)]
 #[path = "attack_test.rs"]
 mod attack_tests;
+
+#[cfg(test)]
+#[path = "oracle_test.rs"]
+mod oracle_tests;

@@ -143,6 +143,9 @@ impl Passthrough {
             return Err(if node.kind == FileType::Directory { Errno::ISDIR } else { Errno::INVAL });
         }
         let set = |file: &Descriptor| {
+            if self.share.largest.is_some_and(|largest| asked.size > largest) {
+                return Err(Errno::FBIG);
+            }
             ftruncate(file, asked.size)?;
             if asked.valid & fattr::KILL_SUIDGID != 0 { self.kill_privileges(file) } else { Ok(()) }
         };

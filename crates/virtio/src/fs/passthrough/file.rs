@@ -125,6 +125,7 @@ impl Passthrough {
     /// Writes `data` to a file.
     pub fn write(&mut self, node: u64, asked: WriteIn, data: &mut Buffers) -> Result<usize, Errno> {
         let file = self.handles.file(node, asked.fh)?;
+        self.share.fits(file, asked.offset, data.len() as u64)?;
         let mut position = asked.offset;
         let mut done = 0;
         while !data.is_empty() {
@@ -169,6 +170,7 @@ impl Passthrough {
             return Err(Errno::OPNOTSUPP);
         }
         let file = self.handles.file(node, asked.fh)?;
+        self.share.fits(file, asked.offset, asked.length)?;
         fallocate(file, mode, asked.offset, asked.length)?;
         self.kill_privileges(file)
     }
@@ -191,6 +193,7 @@ impl Passthrough {
         let to = self.handles.file(asked.nodeid_out, asked.fh_out)?;
         let (mut off_in, mut off_out) = (asked.off_in, asked.off_out);
         let length = usize::try_from(asked.len.min(MOST_COPIED)).map_err(|_| Errno::INVAL)?;
+        self.share.fits(to, off_out, length as u64)?;
         let copied = copy_file_range(from, Some(&mut off_in), to, Some(&mut off_out), length)?;
         self.kill_privileges(to)?;
         Ok(copied)

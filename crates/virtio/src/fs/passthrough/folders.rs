@@ -26,13 +26,13 @@ pub struct Entry {
 pub struct Folder {
     file: Descriptor,
     read: VecDeque<Entry>,
-    /// Where the first of `read` is, or where the kernel stands.
-    position: u64,
+    /// Where the first of `read` is, or where the kernel stands; nowhere where what was read was forgotten.
+    position: Option<u64>,
 }
 
 impl Folder {
     pub fn new(file: Descriptor) -> Self {
-        Self { file, read: VecDeque::new(), position: 0 }
+        Self { file, read: VecDeque::new(), position: Some(0) }
     }
 
     pub fn file(&self) -> &Descriptor {
@@ -42,9 +42,10 @@ impl Folder {
     /// Goes to a position.
     pub fn go_to(&mut self, position: u64) -> Result<(), Errno> {
         // From the top it is read anew: that is what rewinding is for.
-        if position != self.position || position == 0 {
-            self.read.clear();
-            self.position = seek(&self.file, SeekFrom::Start(position))?;
+        if self.position != Some(position) || position == 0 {
+            self.read = VecDeque::new();
+            self.position = None;
+            self.position = Some(seek(&self.file, SeekFrom::Start(position))?);
         }
         Ok(())
     }
@@ -73,7 +74,15 @@ impl Folder {
     /// Goes past the entry that was looked at.
     pub fn pass(&mut self) {
         if let Some(entry) = self.read.pop_front() {
-            self.position = entry.next;
+            self.position = Some(entry.next);
+        }
+    }
+
+    /// Forgets what was read in advance.
+    pub fn forget_ahead(&mut self) {
+        if !self.read.is_empty() {
+            self.read = VecDeque::new();
+            self.position = None;
         }
     }
 }

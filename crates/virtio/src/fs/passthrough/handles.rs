@@ -1,7 +1,7 @@
 //! What the guest has open: handles that it was given for OPEN, CREATE and OPENDIR, and for a guest that opens nothing
 //! (`NO_OPEN_SUPPORT`) the few files and folders that it read last.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 use rustix::io::Errno;
 
@@ -10,6 +10,9 @@ use super::folders::Folder;
 
 /// Files and folders that are kept open for guests that open nothing.
 const RECENT: usize = 64;
+
+/// Folders that entries are kept of which were read in advance: some KiB each.
+const AHEAD: usize = 64;
 
 /// An open file or folder.
 #[derive(Debug)]
@@ -23,6 +26,8 @@ pub enum Handle {
 pub struct Handles {
     given: HashMap<u64, (u64, Handle)>,
     last: u64,
+    /// Handles of folders that were read in advance, and perhaps of some that are gone.
+    ahead: VecDeque<u64>,
     recent: HashMap<u64, (u64, Handle)>,
     /// Counts uses: the smallest belongs to what was used longest ago.
     clock: u64,
@@ -57,6 +62,20 @@ impl Handles {
         match self.given.get_mut(&number) {
             Some((owner, Handle::Folder(folder))) if *owner == node => Ok(folder),
             _ => Err(Errno::BADF),
+        }
+    }
+
+    /// A folder was read in advance. Where too many were, the one that began first forgets what it has.
+    pub fn reads_ahead(&mut self, number: u64) {
+        if self.ahead.contains(&number) {
+            return;
+        }
+        self.ahead.push_back(number);
+        if self.ahead.len() > AHEAD
+            && let Some(first) = self.ahead.pop_front()
+            && let Some((_, Handle::Folder(folder))) = self.given.get_mut(&first)
+        {
+            folder.forget_ahead();
         }
     }
 

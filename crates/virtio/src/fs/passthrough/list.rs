@@ -65,6 +65,9 @@ impl Passthrough {
         }
         let end = out.len().saturating_add(room);
         self.entries(node, asked.fh)?.go_to(asked.offset)?;
+        if !self.stateless {
+            self.handles.reads_ahead(asked.fh);
+        }
         loop {
             let Some(entry) = self.entries(node, asked.fh)?.peek()? else { return Ok(()) };
             let more = record(entry.name.as_bytes().len(), detail);

@@ -6,9 +6,9 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
-use rustix::fs::{AtFlags, Mode, OFlags, Statx, StatxFlags, fstatfs, open, openat, statx};
+use rustix::fs::{AtFlags, Mode, OFlags, Statx, StatxFlags, fstat, fstatfs, open, openat, statx};
 use rustix::io::Errno;
-use rustix::process::{getegid, geteuid};
+use rustix::process::{Resource, getegid, geteuid, getrlimit};
 
 use super::super::descriptors::{Descriptor, Pool};
 use super::super::protocol::Attr;
@@ -25,6 +25,8 @@ pub struct Share {
     pub cache: Cache,
     pub xattr: bool,
     pub pool: Arc<Pool>,
+    /// Bytes that a file may have (`ulimit -f`): the kernel kills who goes beyond.
+    pub largest: Option<u64>,
     /// Bits that the host takes from the mode of each new file.
     pub umask: u32,
     host: Owner,
@@ -48,6 +50,7 @@ impl Share {
             cache: spec.cache.unwrap_or(if spec.readonly { Cache::Always } else { Cache::Auto }),
             xattr: spec.xattr.unwrap_or(!spec.readonly),
             pool,
+            largest: getrlimit(Resource::Fsize).current,
             umask: umask().map_err(FsError::Proc)?,
             host: Owner { uid: geteuid().as_raw(), gid: getegid().as_raw() },
             guest: spec.owner,
@@ -60,6 +63,14 @@ impl Share {
             Cache::Auto => 1,
             Cache::Always => 86_400,
         }
+    }
+
+    /// Refuses what would make a file too large, rather than be killed for it.
+    pub fn fits(&self, file: &impl AsFd, start: u64, length: u64) -> Result<(), Errno> {
+        let Some(largest) = self.largest else { return Ok(()) };
+        // What is appended begins at the end, whatever the guest says.
+        let start = u64::try_from(fstat(file)?.st_size).map_or(start, |size| size.max(start));
+        if start.saturating_add(length) > largest { Err(Errno::FBIG) } else { Ok(()) }
     }
 
     /// Opens one component of a path as a place: never followed, never read.
