@@ -70,6 +70,7 @@ fn main() -> ExitCode {
         Verb::Import(options) => commands::import::run(&options),
         Verb::Rmi(options) => commands::images::remove(&options),
         Verb::Prune(options) => commands::images::prune(&options),
+        Verb::Kernel(options) => commands::kernel::run(&options),
         Verb::Demo(options) => commands::demo::run(&options),
         Verb::Doctor(options) => commands::doctor::run(&options),
     };

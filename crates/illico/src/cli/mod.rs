@@ -11,6 +11,7 @@ mod exec;
 mod exits;
 mod images;
 mod inspect;
+mod kernel;
 mod kill;
 mod logs;
 mod man;
@@ -35,6 +36,7 @@ pub use exec::Exec;
 pub use exits::Exits;
 pub use images::{Images, Import, Prune, Pull, Rmi, Unpack};
 pub use inspect::Inspect;
+pub use kernel::{Kernel, KernelAction};
 pub use kill::Kill;
 pub use logs::Logs;
 pub use man::Man;
@@ -120,6 +122,9 @@ pub enum Verb {
     /// Remove images that have no name, and what was left half done.
     #[command(after_help = images::PRUNE_HELP)]
     Prune(Deferred<Prune>),
+    /// Kernels for guests: list, add, fetch, choose and remove them.
+    #[command(after_help = kernel::HELP)]
+    Kernel(Deferred<Kernel>),
     /// Measure here and now what a virtual machine costs, and say why.
     #[command(after_help = demo::HELP)]
     Demo(Deferred<Demo>),

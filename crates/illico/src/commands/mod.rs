@@ -12,6 +12,7 @@ pub mod exits;
 pub mod images;
 pub mod import;
 pub mod inspect;
+pub mod kernel;
 pub mod kill;
 pub mod logs;
 pub mod man;

@@ -7,6 +7,7 @@ pub mod diff;
 pub mod doctor;
 pub mod exits;
 pub mod images;
+pub mod kernels;
 pub mod metrics;
 pub mod progress;
 pub mod ps;

@@ -1,0 +1,35 @@
+//! Kernels, a line each.
+
+use crate::commands::kernel::Row;
+use crate::output::table;
+
+/// The table of `illico kernel ls`.
+pub fn table(rows: &[Row]) -> String {
+    let mut cells = vec![["", "NAME", "RELEASE", "FROM"].map(str::to_owned)];
+    for row in rows {
+        let star = if row.default { "*" } else { "" };
+        cells.push([star.to_owned(), row.name.clone(), row.release.clone(), row.origin.clone()]);
+    }
+    table::lines(&cells)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_star_marks_what_guests_have() {
+        let row = |name: &str, default, origin: &str| Row {
+            name: name.to_owned(),
+            release: "6.12.9".to_owned(),
+            default,
+            origin: origin.to_owned(),
+            image: "/vmlinuz".into(),
+            modules: None,
+        };
+        assert_eq!(
+            table(&[row("host", false, "this host"), row("mine", true, "/boot/vmlinuz")]),
+            "  NAME  RELEASE  FROM\n  host  6.12.9   this host\n* mine  6.12.9   /boot/vmlinuz\n"
+        );
+    }
+}
