@@ -192,9 +192,9 @@ pub(super) fn is_passing(error: &ureq::Error) -> bool {
     }
 }
 
-/// Half a second, then twice that, and so on.
+/// A fifth of a second, then twice that, and so on.
 pub(super) fn wait(tried: u32) {
-    thread::sleep(Duration::from_millis(250 << tried.min(4)));
+    thread::sleep(Duration::from_millis(100 << tried.min(4)));
 }
 
 fn tls() -> Result<TlsConfig, RegistryError> {

@@ -109,3 +109,7 @@ fn checked(bytes: &[u8], wanted: Digest) -> Result<(), WrongContent> {
         found => Err(WrongContent::Digest { found, wanted }),
     }
 }
+
+#[cfg(test)]
+#[path = "registry_test.rs"]
+mod tests;

@@ -114,7 +114,9 @@ impl Store {
             let names = names.iter().filter(|&(_, &one)| one == id);
             let names = names
                 .map(|(name, _)| name.parse().map_or_else(|_| name.clone(), |one: crate::Reference| one.familiar()));
-            all.push(Stored { id, names: names.collect(), record, disk });
+            let mut names: Vec<String> = names.collect();
+            names.sort();
+            all.push(Stored { id, names, record, disk });
         }
         all.sort_by(|a, b| (a.names.is_empty(), &a.names, a.id).cmp(&(b.names.is_empty(), &b.names, b.id)));
         Ok(all)
