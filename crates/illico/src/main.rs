@@ -50,7 +50,7 @@ fn main() -> ExitCode {
     };
     let done = match cli.verb {
         Verb::Boot(options) => commands::boot::run(&options, began),
-        Verb::Run(options) => commands::run::run(&options),
+        Verb::Run(options) => commands::run::run(&options, began),
         Verb::Exec(options) => commands::exec::run(&options),
         Verb::Logs(options) => commands::logs::run(&options),
         Verb::Cp(options) => commands::cp::run(&options),

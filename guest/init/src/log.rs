@@ -20,3 +20,8 @@ pub(crate) fn error(message: &dyn Display) {
 pub(crate) fn warning(message: &dyn Display) {
     line(4, message);
 }
+
+/// A moment for the host's timeline, which reads the log out of the guest's memory. Not shown on any console.
+pub(crate) fn mark(moment: &str) {
+    line(7, &moment);
+}

@@ -42,7 +42,10 @@ fn live() -> Result<(), InitError> {
     let (host, listener) = reach_host()?;
     let mut agent = Agent::new(Some(listener))?;
     match prepare(&spec) {
-        Ok(disks) => agent.run(host, spec.command, || disks.write_back()),
+        Ok(disks) => {
+            log::mark("agent ready");
+            agent.run(host, spec.command, || disks.write_back())
+        }
         Err(error) => {
             log::error(&error);
             agent.fail(host, &error)
@@ -61,6 +64,7 @@ fn prepare(spec: &RunSpec) -> Result<Disks, InitError> {
     let hostname = spec.hostname.as_bytes();
     rustix::system::sethostname(hostname).map_err(InitError::os("set the hostname", &spec.hostname))?;
     let disks = root::enter(spec)?;
+    log::mark("root mounted");
     mounts::shares(&spec.mounts)?;
     network::raise_all(spec.network.as_ref())?;
     Ok(disks.with(&spec.mounts))

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::Timeline;
+
 use crate::vms::Name;
 
 pub const USAGE: &str = "illico run [OPTIONS] [IMAGE] [--] [COMMAND [ARG...]]";
@@ -110,6 +112,9 @@ pub struct Run {
     /// At the end, write where the exits went as JSON (docs/exits.md has the schema). Example: --exits-json exits.json
     #[arg(long, value_name = "FILE")]
     pub exits_json: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub timeline: Timeline,
 
     /// Draw no progress while an image is unpacked. Example: --quiet
     #[arg(long, short, conflicts_with = "verbose")]

@@ -20,10 +20,12 @@ use std::fs::File;
 use std::io::{Write, stdin};
 use std::os::fd::OwnedFd;
 use std::path::Path;
+use std::time::Instant;
 
 use illico_machine::build::{Files, Parts, Start, build};
 use illico_machine::config::Console as ConsoleKind;
 use illico_machine::kvm::Kvm;
+use illico_machine::timeline::timed;
 use illico_protocol::Ending;
 use illico_virtio::console::Console;
 use illico_virtio::vsock::VsockSpec;
@@ -39,13 +41,14 @@ use crate::output;
 use crate::session::{Broken, Input, Sink, Sinks};
 use crate::status::Status;
 use crate::terminal::RawMode;
+use crate::timeline::Recording;
 use crate::vms::{Asked, CONSOLE_LOG, Ended, Folder, OUTPUT_LOG, Verb, Vms};
 
 /// Lines of the kernel's log that are shown where a guest ended before its command did.
 const LAST_LINES: usize = 12;
 
 /// Runs the command and waits for its end, or, with -d, for its beginning.
-pub fn run(options: &Run) -> Result<Status, Failure> {
+pub fn run(options: &Run, began: Instant) -> Result<Status, Failure> {
     let arguments: Vec<_> = std::env::args_os().collect();
     let words = words::split(&options.words, &arguments)?;
     if !options.detach {
@@ -55,9 +58,13 @@ pub fn run(options: &Run) -> Result<Status, Failure> {
     } else {
         detach::leave_session()?;
     }
+    let recording = Recording::begin(&options.timeline, began)?;
     // Before the options are looked at, since it takes time elsewhere; told after what is wrong with them.
     let start = Kvm::open().map_err(Failure::from).and_then(|kvm| Ok(Start::with(kvm)?));
-    let plan = Plan::from(options, words)?;
+    let mut plan = timed("decide on image, kernel and devices", || Plan::from(options, words))?;
+    if let Some(recording) = &recording {
+        recording.ask_for_initcalls(&mut plan.config);
+    }
     plan.config.check()?;
     let json = options.exits_json.as_deref().map(boot::create).transpose()?;
     let remove = options.rm || (!options.detach && options.name.is_none());
@@ -70,7 +77,7 @@ pub fn run(options: &Run) -> Result<Status, Failure> {
         config: plan.config.clone(),
     };
     let folder = Vms::of_user()?.create(options.name.clone(), asked)?;
-    live(options, plan, start, folder, json)
+    live(options, plan, start, folder, json, recording)
 }
 
 /// From a folder to the end of the machine that it is for.
@@ -80,6 +87,7 @@ fn live(
     start: Result<Start, Failure>,
     folder: Folder,
     json: Option<File>,
+    mut recording: Option<Recording>,
 ) -> Result<Status, Failure> {
     plan.seclude_files(&folder.file("shares"))?;
     if let Some(text) = &options.scratch {
@@ -91,10 +99,9 @@ fn live(
     let sockets = folder.make_sockets()?.to_owned();
     config.vsock = Some(VsockSpec { path: sockets.join(agent::SOCKET), cid: GUEST_CID });
     let first = First::listen(&sockets)?;
-    let files = Files {
-        kernel: kernel.open()?,
-        initrd: Some(in_memory(&kernel.initramfs(&spec, config.console != ConsoleKind::None)?)?),
-    };
+    let shown = config.console != ConsoleKind::None;
+    let initrd = timed("make the initramfs", || in_memory(&kernel.initramfs(&spec, shown)?))?;
+    let files = Files { kernel: kernel.open()?, initrd: Some(initrd) };
     let console = match config.console {
         ConsoleKind::None => None,
         _ => Some(open_console(&folder.file(CONSOLE_LOG), options.verbose && !options.detach)?),
@@ -103,6 +110,9 @@ fn live(
     start.count_in(crate::live::create(&sockets)?);
     let mut machine = build(&config, start, Parts { files, console, uart: None })?;
     crate::live::attach(&sockets, &mut machine)?;
+    if let Some(recording) = &mut recording {
+        recording.create()?;
+    }
 
     let fate = Fate::of(machine.control(), stop_signal);
     let streams = Streams {
@@ -153,6 +163,9 @@ fn live(
     }
     if let Some(mut file) = json {
         serde_json::to_writer_pretty(&mut file, &report)?;
+    }
+    if let Some(recording) = recording {
+        recording.finish()?;
     }
     Ok(Status::Command(status))
 }

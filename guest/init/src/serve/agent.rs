@@ -54,8 +54,9 @@ impl Agent {
         let mut session = Session::new(Connection::connecting(host));
         let started = session.run(&exec);
         self.first = Some(exec);
-        if let Err(ending) = started {
-            session.end(ending);
+        match started {
+            Ok(()) => log::mark("command started"),
+            Err(ending) => session.end(ending),
         }
         self.sessions.push(session);
         self.go_on(&write_back)
@@ -72,8 +73,13 @@ impl Agent {
 
     /// Serves until the first session is over, or the host does not take its end.
     fn go_on(&mut self, write_back: &dyn Fn()) -> Result<(), InitError> {
+        let mut ended = false;
         while self.advance(write_back) {
             let ends = self.sessions.first().is_some_and(Session::is_ending);
+            if ends && !ended {
+                log::mark("command ended");
+                ended = true;
+            }
             if !self.wait(ends.then_some(LAST_WAIT))? {
                 return Ok(());
             }
