@@ -239,6 +239,13 @@ fn network_cards() {
         (&net("tap=illico-none,mac=zz"), "--net", &["'zz' is not a MAC address"]),
         (&net("tap=illico-none,queues=9"), "--net tap=illico-none,queues=9", &["1 to 8"]),
         (&net("tap=illico-none,sorbet=1"), "--net", &["unknown field `sorbet`"]),
+        (&net("mac=02:00:00:00:00:01"), "--net: ", &["either tap=NAME or user"]),
+        (&net("user,tap=illico-none"), "--net: ", &["either tap=NAME or user"]),
+        (&net("tap=illico-none,loopback"), "--net tap=illico-none: ", &["--net user only"]),
+        (&net("user,queues=2"), "--net user,queues=2: ", &["one pair"]),
+        (&["--kernel", ":probe:", "-p", "8080:80"], "-p: ", &["--net user"]),
+        (&["--kernel", ":probe:", "--net", "user", "-p", "80"], "-p: ", &["\"80\"", "8080:80"]),
+        (&["--kernel", ":probe:", "--net", "user", "--net", "user"], "--net: ", &["user is given twice"]),
     ]);
     assert!(!Path::new("/sys/class/net/illico-none").exists());
 }

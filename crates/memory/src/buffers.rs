@@ -28,6 +28,8 @@ pub struct Buffers {
     ranges: Vec<libc::iovec>,
     first: usize,
     len: usize,
+    /// For calls that take other ranges than all: empty between them, and kept so that a request allocates nothing.
+    spare: Vec<libc::iovec>,
 }
 
 // SAFETY: the raw pointers of the ranges point into `ram`, which is kept alive beside them and may be
@@ -37,7 +39,7 @@ unsafe impl Send for Buffers {}
 impl Buffers {
     /// An empty list over `ram`.
     pub fn new(ram: Ram) -> Self {
-        Self { ram, ranges: Vec::new(), first: 0, len: 0 }
+        Self { ram, ranges: Vec::new(), first: 0, len: 0, spare: Vec::new() }
     }
 
     /// Bytes in the list.
@@ -218,6 +220,60 @@ impl Buffers {
         let got = self.read_from(file, None);
         self.ranges.pop();
         Ok(Some(got?).filter(|&got| got <= self.len))
+    }
+
+    /// Reads a stream into `len` bytes of the list from `offset` on, and what follows into `beyond`. One system call,
+    /// which may be short, or find nothing yet.
+    pub fn read_part(
+        &mut self,
+        file: BorrowedFd<'_>,
+        offset: usize,
+        len: usize,
+        beyond: &mut [u8],
+    ) -> io::Result<usize> {
+        let end = offset.checked_add(len).filter(|&end| end <= self.len).ok_or(io::ErrorKind::InvalidInput)?;
+        let (mut call, mut start) = (Vec::new(), 0);
+        std::mem::swap(&mut call, &mut self.spare);
+        for range in &self.ranges[self.first..] {
+            let (from, to) = (offset.max(start), end.min(start + range.iov_len));
+            if from < to {
+                let base = range.iov_base.cast::<u8>().wrapping_add(from - start);
+                call.push(libc::iovec { iov_base: base.cast(), iov_len: to - from });
+            }
+            start += range.iov_len;
+        }
+        let most = libc::UIO_MAXIOV as usize;
+        if call.len() < most {
+            call.push(libc::iovec { iov_base: beyond.as_mut_ptr().cast(), iov_len: beyond.len() });
+        }
+        // SAFETY: the ranges are parts of live guest memory, and `beyond` is ours until the call returns.
+        let got = unsafe { libc::readv(file.as_raw_fd(), call.as_ptr(), call.len().min(most) as i32) };
+        call.clear();
+        self.spare = call;
+        usize::try_from(got).map_err(|_| io::Error::last_os_error())
+    }
+
+    /// Writes `head` and then the list from `offset` on to a stream. One system call, which may be short, or find no
+    /// room.
+    pub fn write_behind(&mut self, file: BorrowedFd<'_>, head: &[u8], offset: usize) -> io::Result<usize> {
+        let (mut call, mut start) = (Vec::new(), 0);
+        std::mem::swap(&mut call, &mut self.spare);
+        call.push(libc::iovec { iov_base: head.as_ptr().cast_mut().cast(), iov_len: head.len() });
+        for range in &self.ranges[self.first..] {
+            let from = offset.max(start);
+            let end = start + range.iov_len;
+            if from < end {
+                let base = range.iov_base.cast::<u8>().wrapping_add(from - start);
+                call.push(libc::iovec { iov_base: base.cast(), iov_len: end - from });
+            }
+            start = end;
+        }
+        let count = call.len().min(libc::UIO_MAXIOV as usize) as i32;
+        // SAFETY: the ranges are parts of live guest memory; writev reads them, and `head`, and writes neither.
+        let put = unsafe { libc::writev(file.as_raw_fd(), call.as_ptr(), count) };
+        call.clear();
+        self.spare = call;
+        usize::try_from(put).map_err(|_| io::Error::last_os_error())
     }
 
     /// Writes the request to a file, at `position` or where a stream stands. One system call: it may

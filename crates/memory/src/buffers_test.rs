@@ -153,3 +153,37 @@ fn a_list_cannot_be_split_into_one_that_keeps_other_memory_alive() {
     let (mut buffers, _) = list(&ram(), &[(0, 16)]);
     let _ = buffers.split_off(8, &mut Buffers::new(ram()));
 }
+
+#[test]
+fn a_part_is_filled_from_a_stream_and_what_follows_goes_elsewhere() {
+    let ram = ram();
+    for (offset, len) in [(0, 10), (0, 7), (3, 7), (2, 5), (4, 0), (9, 1)] {
+        let (mut buffers, _) = list(&ram, &[(0x100, 4), (0x200, 3), (0x300, 3)]);
+        buffers.fill(0xee);
+        let (reader, mut writer) = std::io::pipe().unwrap();
+        std::io::Write::write_all(&mut writer, &(1..=len as u8 + 2).collect::<Vec<_>>()).unwrap();
+        let mut beyond = [0; 2];
+        assert_eq!(buffers.read_part(reader.as_fd(), offset, len, &mut beyond).unwrap(), len + 2);
+        let mut expected = vec![0xee; 10];
+        expected[offset..offset + len].copy_from_slice(&(1..=len as u8).collect::<Vec<_>>());
+        assert_eq!((bytes_of(&buffers), beyond), (expected, [len as u8 + 1, len as u8 + 2]));
+        assert!(buffers.read_part(reader.as_fd(), 4, 7, &mut []).is_err());
+        assert!(buffers.read_part(reader.as_fd(), usize::MAX, 2, &mut []).is_err());
+    }
+}
+
+#[test]
+fn a_list_is_written_behind_other_bytes_and_from_an_offset_on() {
+    let ram = ram();
+    for offset in 0..=10 {
+        let (mut buffers, _) = list(&ram, &[(0x100, 4), (0x200, 3), (0x300, 3)]);
+        buffers.copy_from(0, b"0123456789").unwrap();
+        let (mut reader, writer) = std::io::pipe().unwrap();
+        assert_eq!(buffers.write_behind(writer.as_fd(), b"head", offset).unwrap(), 14 - offset);
+        drop(writer);
+        let mut all = String::new();
+        std::io::Read::read_to_string(&mut reader, &mut all).unwrap();
+        assert_eq!(all, format!("head{}", &"0123456789"[offset..]));
+        assert_eq!(bytes_of(&buffers), b"0123456789");
+    }
+}

@@ -72,9 +72,15 @@ pub struct Boot {
     #[arg(long, value_name = "path=DIR,tag=NAME[,readonly][,owner=UID[:GID]][,cache=auto|always][,xattr=on|off]")]
     pub fs: Vec<String>,
 
-    /// A VirtIO network card on a tap that exists; may be repeated. Example: --net tap=tap0
-    #[arg(long, value_name = "tap=NAME[,mac=ADDR][,queues=N]")]
+    /// A VirtIO network card: on a tap that exists (may be repeated), or in a network of 10.0.2.0/24 that leads to the
+    /// host's, without any rights, by the program passt; with loopback, 10.0.2.2 is the host's own 127.0.0.1.
+    /// Example: --net user
+    #[arg(long, value_name = "tap=NAME[,mac=ADDR][,queues=N]|user[,mac=ADDR][,loopback]")]
     pub net: Vec<String>,
+
+    /// A port of the host that leads to a port of the guest, with --net user; may be repeated. Example: -p 8080:80
+    #[arg(short = 'p', long, value_name = "[ADDRESS:]HOST:GUEST[/udp]")]
+    pub publish: Vec<String>,
 
     /// A VirtIO vsock device. A host program reaches the guest's port P by a connection to the unix socket and the
     /// line `CONNECT P`; the guest reaches the unix socket SOCKET_P by a connection to port P of CID 2.

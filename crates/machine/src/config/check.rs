@@ -74,8 +74,14 @@ impl Config {
         }
         self.check_images(&mut wrong);
         for (index, net) in self.net.iter().enumerate() {
-            if self.net[..index].iter().any(|other| other.tap == net.tap) {
-                wrong("--net", format!("tap={} is given twice: each card needs a tap of its own", net.tap));
+            let before = &self.net[..index];
+            if let Some(tap) = &net.tap
+                && before.iter().any(|other| other.tap == net.tap)
+            {
+                wrong("--net", format!("tap={tap} is given twice: each card needs a tap of its own"));
+            }
+            if net.user && before.iter().any(|other| other.user) {
+                wrong("--net", "user is given twice: its addresses are always the same".into());
             }
         }
         for (index, share) in self.fs.iter().enumerate() {

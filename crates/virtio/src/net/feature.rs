@@ -43,18 +43,11 @@ pub const GUEST_USO6: u64 = 1 << 55;
 /// Frames from the driver may be.
 pub const HOST_USO: u64 = 1 << 56;
 
-/// What every port can do: the oldest kernel that has KVM as we need it has all of this in its tap.
-pub const ALWAYS: u64 = CSUM
-    | GUEST_CSUM
-    | MAC
-    | GUEST_TSO4
-    | GUEST_TSO6
-    | GUEST_ECN
-    | HOST_TSO4
-    | HOST_TSO6
-    | HOST_ECN
-    | MRG_RXBUF
-    | STATUS;
+/// What every port can do, since it is the card's own work.
+pub const OF_STREAM: u64 = MAC | MRG_RXBUF | STATUS;
+/// What every tap can do: the oldest kernel that has KVM as we need it has all of this.
+pub const OF_TAP: u64 =
+    OF_STREAM | CSUM | GUEST_CSUM | GUEST_TSO4 | GUEST_TSO6 | GUEST_ECN | HOST_TSO4 | HOST_TSO6 | HOST_ECN;
 /// With a tap of Linux 6.2 or later.
 pub const USO: u64 = GUEST_USO4 | GUEST_USO6 | HOST_USO;
 

@@ -1,4 +1,4 @@
-//! The network device (VirtIO 1.3 § 5.1): an Ethernet card plugged into a tap of the host.
+//! The network device (VirtIO 1.3 § 5.1): an Ethernet card plugged into a tap of the host, or into a stream to passt.
 //!
 //! A frame crosses with one system call, between the guest's memory and the port, in the form in which
 //! the host's kernel has it: checksums not yet computed and segments not yet cut, where the driver
@@ -8,10 +8,14 @@
 
 mod control;
 pub mod feature;
+mod forward;
 mod mac;
 mod pairs;
+mod passt;
 pub mod port;
 mod receive;
+mod spec;
+mod stream;
 #[allow(unsafe_code)] // ioctl calls, which nobody wraps: the one file of this crate that makes any
 mod tap;
 mod transmit;
@@ -19,63 +23,22 @@ mod worker;
 
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-
 use self::control::Control;
 use self::feature::Offloads;
+pub use self::forward::{Forward, ForwardError, Protocol};
 pub use self::mac::{MacAddress, MacError};
 use self::pairs::Pairs;
+pub use self::passt::{PasstError, USER_NETWORK, UserNetwork};
 use self::port::Port;
 use self::receive::Receiver;
+pub use self::spec::{MOST_PAIRS, NetError, NetSpec};
+use self::stream::StreamPort;
 pub use self::tap::TapError;
 use self::transmit::Transmitter;
 use self::worker::PairWorker;
 use crate::device::{Activation, Device};
 use crate::event_loop::{Fault, Worker};
 use crate::spec::Kind;
-
-/// A network card on a tap of the host.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct NetSpec {
-    /// The tap, which must exist: `ip tuntap add dev NAME mode tap`.
-    pub tap: String,
-    /// The card's address. Without one it is made from the tap's name, the same each time.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub mac: Option<MacAddress>,
-    /// Queue pairs, 1 to 8. More than one needs a tap made with `multi_queue`.
-    #[serde(default = "one")]
-    pub queues: u16,
-}
-
-fn one() -> u16 {
-    1
-}
-
-/// The device cannot be set up.
-#[derive(Debug, thiserror::Error)]
-pub enum NetError {
-    /// Too many queue pairs, or none.
-    #[error("--net tap={tap},queues={queues}: a card has 1 to {MOST_PAIRS} queue pairs")]
-    Queues {
-        /// The tap.
-        tap: String,
-        /// How many were asked for.
-        queues: u16,
-    },
-    /// The tap cannot be used.
-    #[error("--net tap={tap}")]
-    Tap {
-        /// Its name.
-        tap: String,
-        /// Why.
-        #[source]
-        why: TapError,
-    },
-}
-
-/// Queue pairs at most.
-pub const MOST_PAIRS: u16 = 8;
 
 /// Entries of each receive and transmit queue: what Linux fills and drains at its best, and room for
 /// several of the longest frames in buffers of one page.
@@ -94,7 +57,8 @@ const FRAMES_A_CALL: usize = 64;
 /// The length of frames that needs no mention.
 const USUAL_MTU: u16 = 1500;
 
-/// § 5.1.4: the link is up.
+/// § 5.1.4: where the status lies, and its bit for a link that is up.
+const STATUS: usize = 6;
 const S_LINK_UP: u16 = 1;
 
 /// A network card at rest.
@@ -107,22 +71,48 @@ pub struct Net {
 }
 
 impl Net {
-    /// Opens the tap.
+    /// Opens what the spec names: a tap, or a socket to a passt that is started here.
     pub fn open(spec: &NetSpec, name: impl Into<String>) -> Result<Self, NetError> {
-        let NetSpec { tap, mac, queues } = spec;
-        if !(1..=MOST_PAIRS).contains(queues) {
-            return Err(NetError::Queues { tap: tap.clone(), queues: *queues });
+        match (&spec.tap, spec.user) {
+            (Some(tap), false) => Self::on_tap(spec, tap, name.into()),
+            (None, true) => Self::of_user(spec, name.into()),
+            _ => Err(NetError::Which),
         }
-        let opened = tap::open(tap, *queues).map_err(|why| NetError::Tap { tap: tap.clone(), why })?;
-        let mac = mac.unwrap_or_else(|| MacAddress::for_name(tap));
-        let ports = opened.taps.into_iter().map(|tap| Box::new(tap) as Box<dyn Port>).collect();
-        Ok(Self::on_ports(name, mac, opened.mtu, if opened.uso { feature::USO } else { 0 }, ports))
     }
 
-    /// A card on other ports than taps, one for each queue pair. `more` are features that these ports
-    /// have beyond those of [`feature::ALWAYS`].
-    fn on_ports(name: impl Into<String>, mac: MacAddress, mtu: u16, more: u64, ports: Vec<Box<dyn Port>>) -> Self {
-        let mut features = feature::ALWAYS | more;
+    fn on_tap(spec: &NetSpec, tap: &str, name: String) -> Result<Self, NetError> {
+        let (tap, queues) = (tap.to_owned(), spec.queues);
+        if !(1..=MOST_PAIRS).contains(&queues) {
+            return Err(NetError::Queues { tap, queues });
+        }
+        if spec.loopback || !spec.forward.is_empty() {
+            return Err(NetError::OnlyUser { tap });
+        }
+        let opened = tap::open(&tap, queues).map_err(|why| NetError::Tap { tap: tap.clone(), why })?;
+        let mac = spec.mac.unwrap_or_else(|| MacAddress::for_name(&tap));
+        let ports = opened.taps.into_iter().map(|tap| Box::new(tap) as Box<dyn Port>).collect();
+        let features = feature::OF_TAP | if opened.uso { feature::USO } else { 0 };
+        Ok(Self::on_ports(name, mac, opened.mtu, features, ports))
+    }
+
+    fn of_user(spec: &NetSpec, name: String) -> Result<Self, NetError> {
+        if spec.queues != 1 {
+            return Err(NetError::OneQueue { queues: spec.queues });
+        }
+        let (socket, passt) = passt::start(&spec.forward, spec.loopback).map_err(NetError::User)?;
+        let port = StreamPort::new(socket, Box::new(passt)).map_err(NetError::Socket)?;
+        let mac = spec.mac.unwrap_or_else(|| MacAddress::for_name(&name));
+        Ok(Self::on_ports(name, mac, USER_NETWORK.mtu, feature::OF_STREAM, vec![Box::new(port)]))
+    }
+
+    /// A card on ports, one for each queue pair, that have these features.
+    fn on_ports(
+        name: impl Into<String>,
+        mac: MacAddress,
+        mtu: u16,
+        mut features: u64,
+        ports: Vec<Box<dyn Port>>,
+    ) -> Self {
         if ports.len() > 1 {
             features |= feature::MQ | feature::CTRL_VQ;
         }
@@ -196,6 +186,7 @@ impl Device for Net {
                 receiver: Receiver::new(receive, features, self.mtu),
                 transmitter: Transmitter::new(transmit),
                 control: control.take(),
+                config: (index == 0).then(|| activation.config.clone()),
             }));
         }
         let started = self.pairs.start(workers.len(), Offloads::agreed(features));

@@ -92,7 +92,7 @@ fn card(pairs: usize) -> (Net, Vec<UnixDatagram>, Vec<Arc<Mutex<Told>>>) {
         ports.push(Box::new(TestPort(guest.into(), Arc::clone(told.last().unwrap()))));
         hosts.push(host);
     }
-    (Net::on_ports("net0", mac(), USUAL_MTU, 0, ports), hosts, told)
+    (Net::on_ports("net0", mac(), USUAL_MTU, feature::OF_TAP, ports), hosts, told)
 }
 
 /// A card of one pair at work, without some features and with rings of at most `ring` entries.
@@ -109,7 +109,7 @@ fn bench() -> (Bench, UnixDatagram) {
 fn on_file(path: &str, buffers: usize) -> Bench {
     let file = std::fs::File::options().read(true).write(true).open(path).unwrap();
     let port = Box::new(TestPort(file.into(), Arc::default()));
-    let mut bench = Bench::start(&mut Net::on_ports("net0", mac(), USUAL_MTU, 0, vec![port]), EVENT_IDX);
+    let mut bench = Bench::start(&mut Net::on_ports("net0", mac(), USUAL_MTU, feature::OF_TAP, vec![port]), EVENT_IDX);
     post(&mut bench, &vec![LONGEST_FRAME; buffers]);
     bench
 }
@@ -501,14 +501,14 @@ fn the_configuration_says_address_link_pairs_and_mtu() {
     assert_eq!(net.queue_sizes(), [256, 256, 256, 256, 256, 256, 16]);
     let (one, _, _) = card(1);
     assert_eq!((one.features() & (feature::MQ | feature::CTRL_VQ), one.queue_sizes().len()), (0, 2));
-    let jumbo = Net::on_ports("net0", mac(), 9000, 0, Vec::new());
+    let jumbo = Net::on_ports("net0", mac(), 9000, feature::OF_TAP, Vec::new());
     assert_eq!((jumbo.features() & feature::MTU, &jumbo.config()[10..]), (feature::MTU, &9000_u16.to_le_bytes()[..]));
 }
 
 #[test]
 fn a_spec_has_defaults_and_no_other_words() {
     let spec: NetSpec = serde_json::from_str(r#"{"tap": "tap0"}"#).unwrap();
-    assert_eq!(spec, NetSpec { tap: "tap0".into(), mac: None, queues: 1 });
+    assert_eq!(spec, NetSpec::on_tap("tap0"));
     let spec: NetSpec = serde_json::from_str(r#"{"tap": "tap0", "mac": "02:00:00:00:00:01", "queues": 2}"#).unwrap();
     assert_eq!((spec.mac, spec.queues), (Some(mac()), 2));
     assert!(serde_json::from_str::<NetSpec>(r#"{"tap": "tap0", "speed": 10}"#).is_err());

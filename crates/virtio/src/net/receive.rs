@@ -1,5 +1,5 @@
 //! Frames to the guest (VirtIO 1.3 § 5.1.6.3 and § 5.1.6.4): from the port into posted chains, with one
-//! system call a frame, its header included, and one interrupt a batch.
+//! system call a frame, and one interrupt a batch.
 //!
 //! How long the next frame is, a tap does not tell beforehand. So chains are gathered until the longest
 //! frame fits, and those that a frame did not need wait for the next one.
@@ -13,12 +13,11 @@
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use std::collections::VecDeque;
-use std::io;
-use std::os::fd::BorrowedFd;
 
 use illico_memory::{Buffers, Short};
 
 use super::feature::{self, Offloads};
+use super::port::{Port, Received};
 use super::{FRAMES_A_CALL, HEADER, LONGEST_FRAME, QUEUE_SIZE};
 use crate::chain::Chain;
 use crate::event_loop::{Fault, Polling};
@@ -88,7 +87,7 @@ impl Receiver {
     }
 
     /// Moves frames until the port is empty, or room is short, or others should have their turn.
-    pub(super) fn serve(&mut self, port: BorrowedFd<'_>) -> Result<Polling, Fault> {
+    pub(super) fn serve(&mut self, port: &dyn Port) -> Result<Polling, Fault> {
         let mut polling = Polling::Sleep;
         let mut frames = 0;
         while self.readable && self.gather()? {
@@ -97,15 +96,11 @@ impl Receiver {
                 break;
             }
             frames += 1;
-            match self.room.read_datagram(port) {
-                // The other end has hung up.
-                Ok(Some(0)) => self.readable = false,
-                Ok(Some(length)) => self.deliver(length).map_err(|short| Fault::new(short.to_string()))?,
-                // Longer than the room: dropped, and the room is used again.
-                Ok(None) => {}
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                // Nothing there; or the tap is detached, or gone. An event tells when that changes.
-                Err(_) => self.readable = false,
+            match port.receive(&mut self.room) {
+                Received::Frame(length) => self.deliver(length).map_err(|short| Fault::new(short.to_string()))?,
+                // The room is used again.
+                Received::TooLong => {}
+                Received::Nothing => self.readable = false,
             }
         }
         self.queue.signal();

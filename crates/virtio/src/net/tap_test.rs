@@ -57,7 +57,7 @@ fn make_tap(more: libc::c_int) {
 }
 
 fn spec(queues: u16) -> NetSpec {
-    NetSpec { tap: TAP.into(), mac: None, queues }
+    NetSpec { queues, ..NetSpec::on_tap(TAP) }
 }
 
 fn post(driver: &mut FakeDriver) {
@@ -263,7 +263,7 @@ fn flows_come_in_all_queues_that_the_driver_uses_and_in_no_other() {
 
 #[test]
 fn a_tap_that_cannot_be_used_is_refused_and_none_is_made() {
-    let refused = |name: &str, queues| match Net::open(&NetSpec { tap: name.into(), ..spec(queues) }, "net0") {
+    let refused = |name: &str, queues| match Net::open(&NetSpec { queues, ..NetSpec::on_tap(name) }, "net0") {
         Err(NetError::Tap { tap, why }) if tap == name => why,
         other => panic!("{other:?}"),
     };

@@ -13,11 +13,9 @@
     clippy::arithmetic_side_effects
 )]
 
-use std::io;
-use std::os::fd::BorrowedFd;
-
 use illico_memory::Buffers;
 
+use super::port::Port;
 use super::{FRAMES_A_CALL, HEADER, LONGEST_FRAME};
 use crate::chain::Chain;
 use crate::event_loop::{Fault, Polling};
@@ -41,10 +39,11 @@ impl Transmitter {
 
     /// Sends what there is, until the port is full or others should have their turn. It is for the
     /// caller to `signal` afterwards.
-    pub(super) fn serve(&mut self, port: BorrowedFd<'_>) -> Result<Polling, Fault> {
+    pub(super) fn serve(&mut self, port: &dyn Port) -> Result<Polling, Fault> {
+        port.flush();
         self.queue.disable_kicks();
         for _ in 0..FRAMES_A_CALL {
-            let chain = match self.waiting.take() {
+            let mut chain = match self.waiting.take() {
                 Some(chain) => chain,
                 None => match self.queue.pop()? {
                     Some(chain) => chain,
@@ -54,7 +53,7 @@ impl Transmitter {
                     }
                 },
             };
-            if !send(&chain.readable, port) {
+            if !send(&mut chain.readable, port) {
                 // No kick is needed before there is room: the port says when.
                 self.waiting = Some(chain);
                 return Ok(Polling::Sleep);
@@ -72,17 +71,6 @@ impl Transmitter {
 }
 
 /// Sends a frame or drops it. `false` where the port has no room now.
-fn send(frame: &Buffers, port: BorrowedFd<'_>) -> bool {
-    if !(HEADER..=LONGEST_FRAME).contains(&frame.len()) {
-        return true;
-    }
-    loop {
-        match frame.write_to(port, None) {
-            Ok(_) => return true,
-            Err(error) => match error.kind() {
-                io::ErrorKind::Interrupted => {}
-                kind => return kind != io::ErrorKind::WouldBlock,
-            },
-        }
-    }
+fn send(frame: &mut Buffers, port: &dyn Port) -> bool {
+    !(HEADER..=LONGEST_FRAME).contains(&frame.len()) || port.send(frame)
 }

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use super::STATUS;
 use super::control::Control;
 use super::pairs::Pairs;
 use super::receive::Receiver;
 use super::transmit::Transmitter;
+use crate::config_space::ConfigWriter;
 use crate::event_loop::{Fault, Polling, Source, Worker};
 
 /// Both directions of one queue pair, on one thread.
@@ -15,6 +17,8 @@ pub(super) struct PairWorker {
     pub(super) receiver: Receiver,
     pub(super) transmitter: Transmitter,
     pub(super) control: Option<Control>,
+    /// Until the driver was told that the link is down.
+    pub(super) config: Option<ConfigWriter>,
 }
 
 /// Sources, by number.
@@ -26,16 +30,21 @@ pub(super) const CONTROL_KICK: usize = 3;
 
 impl PairWorker {
     fn receive(&mut self) -> Result<Polling, Fault> {
-        self.receiver.serve(self.pairs.port(self.index).as_fd())
+        self.receiver.serve(self.pairs.port(self.index))
     }
 
     /// Sends, then receives, and only then says what was sent: a host that answers at once (a ping, the
     /// acknowledgement of a segment) has done so by now, and the guest is woken once and not twice.
     fn both(&mut self) -> Result<Polling, Fault> {
-        let sent = self.transmitter.serve(self.pairs.port(self.index).as_fd())?;
+        let sent = self.transmitter.serve(self.pairs.port(self.index))?;
         self.receiver.port_ready();
         let received = self.receive()?;
         self.transmitter.signal();
+        if self.pairs.port(self.index).is_gone()
+            && let Some(config) = self.config.take()
+        {
+            config.update(STATUS, &[0; 2]);
+        }
         Ok(if received == Polling::Again { received } else { sent })
     }
 

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use illico_machine::config::{Config, MAX_CPUS, key_value};
+use illico_virtio::net::NetSpec;
 use serde::de::DeserializeOwned;
 
 use crate::cli::Boot;
@@ -39,6 +40,7 @@ pub fn from(options: &Boot) -> Result<Config, Failure> {
     append("--pmem", &options.pmem, &mut config.pmem)?;
     append("--fs", &options.fs, &mut config.fs)?;
     append("--net", &options.net, &mut config.net)?;
+    publish(&options.publish, &mut config.net)?;
     if let Some(text) = &options.vsock {
         config.vsock = Some(key_value::from_str(text).map_err(|error| format!("--vsock: {error}"))?);
     }
@@ -76,6 +78,18 @@ fn line(text: &str, at: usize) -> usize {
 fn append<T: DeserializeOwned>(option: &str, texts: &[String], list: &mut Vec<T>) -> Result<(), Failure> {
     for text in texts {
         list.push(key_value::from_str(text).map_err(|error| format!("{option}: {error}"))?);
+    }
+    Ok(())
+}
+
+/// Ports lead to the one card that can have any.
+fn publish(texts: &[String], cards: &mut [NetSpec]) -> Result<(), Failure> {
+    if texts.is_empty() {
+        return Ok(());
+    }
+    let card = cards.iter_mut().find(|card| card.user).ok_or("-p: ports lead to a guest with --net user: add it")?;
+    for text in texts {
+        card.forward.push(text.parse().map_err(|error| format!("-p: {error}"))?);
     }
     Ok(())
 }

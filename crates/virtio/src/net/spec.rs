@@ -1,0 +1,100 @@
+//! What a person says about a network card (`--net`, `-p`), and what can be wrong with it.
+
+use std::io;
+
+use serde::{Deserialize, Serialize};
+
+use super::forward::Forward;
+use super::mac::MacAddress;
+use super::passt::PasstError;
+use super::tap::TapError;
+
+/// Queue pairs at most.
+pub const MOST_PAIRS: u16 = 8;
+
+/// A network card.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct NetSpec {
+    /// The tap that it is plugged into, which must exist: `ip tuntap add dev NAME mode tap`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tap: Option<String>,
+    /// The network of an ordinary user, through passt, instead of a tap.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub user: bool,
+    /// With `user`: the gateway's address leads to the host's own 127.0.0.1.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub loopback: bool,
+    /// With `user`: ports of the host that lead to the guest.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub forward: Vec<Forward>,
+    /// The card's address. Without one it is made from the tap's name, the same each time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mac: Option<MacAddress>,
+    /// Queue pairs, 1 to 8. More than one needs a tap made with `multi_queue`.
+    #[serde(default = "one")]
+    pub queues: u16,
+}
+
+fn one() -> u16 {
+    1
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
+impl NetSpec {
+    /// A card on a tap.
+    pub fn on_tap(name: impl Into<String>) -> Self {
+        Self { tap: Some(name.into()), user: false, loopback: false, forward: Vec::new(), mac: None, queues: 1 }
+    }
+
+    /// A card in the network of an ordinary user.
+    pub fn user(forward: Vec<Forward>) -> Self {
+        Self { tap: None, user: true, loopback: false, forward, mac: None, queues: 1 }
+    }
+}
+
+/// The device cannot be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum NetError {
+    /// Neither a tap nor the user's network, or both.
+    #[error("--net: give either tap=NAME or user")]
+    Which,
+    /// Too many queue pairs, or none.
+    #[error("--net tap={tap},queues={queues}: a card has 1 to {MOST_PAIRS} queue pairs")]
+    Queues {
+        /// The tap.
+        tap: String,
+        /// How many were asked for.
+        queues: u16,
+    },
+    /// Something that only the user's network has.
+    #[error("--net tap={tap}: ports are forwarded, and loopback is reached, by --net user only")]
+    OnlyUser {
+        /// The tap.
+        tap: String,
+    },
+    /// The user's network has one queue pair.
+    #[error("--net user,queues={queues}: it has one pair of queues")]
+    OneQueue {
+        /// How many were asked for.
+        queues: u16,
+    },
+    /// The tap cannot be used.
+    #[error("--net tap={tap}")]
+    Tap {
+        /// Its name.
+        tap: String,
+        /// Why.
+        #[source]
+        why: TapError,
+    },
+    /// passt cannot be used.
+    #[error("--net user")]
+    User(#[source] PasstError),
+    /// The socket to it cannot be used.
+    #[error("--net user: setting up its socket")]
+    Socket(#[source] io::Error),
+}
