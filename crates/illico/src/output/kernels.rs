@@ -29,7 +29,7 @@ mod tests {
         };
         assert_eq!(
             table(&[row("host", false, "this host"), row("mine", true, "/boot/vmlinuz")]),
-            "  NAME  RELEASE  FROM\n  host  6.12.9   this host\n* mine  6.12.9   /boot/vmlinuz\n"
+            "   NAME  RELEASE  FROM\n   host  6.12.9   this host\n*  mine  6.12.9   /boot/vmlinuz\n"
         );
     }
 }
