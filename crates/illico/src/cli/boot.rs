@@ -69,7 +69,7 @@ pub struct Boot {
     /// A folder of the host, shared with the guest (virtio-fs), which mounts it by its tag; may be repeated.
     /// Nothing outside of it can be reached. What belongs to you belongs to `owner` in the guest [default: 0:0].
     /// Example: --fs path=src,tag=src,readonly, then in the guest: mount -t virtiofs src /mnt
-    #[arg(long, value_name = "path=DIR,tag=NAME[,readonly][,owner=UID[:GID]][,cache=auto|always][,xattr=on|off]")]
+    #[arg(long, value_name = "path=DIR,tag=NAME[,readonly][,owner=UID[:GID]][,cache=auto|always][,xattr]")]
     pub fs: Vec<String>,
 
     /// A VirtIO network card: on a tap that exists (may be repeated), or in a network of 10.0.2.0/24 that leads to the

@@ -27,17 +27,17 @@ pub struct FsSpec {
     /// For how long the guest believes what it was told; `always` for what is readonly, else `auto`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cache: Option<Cache>,
-    /// Whether there are extended attributes (`user.*`); without a word for what is writable only, since Linux
-    /// asks for them with each program that it starts.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub xattr: Option<bool>,
+    /// Whether there are extended attributes (`user.*`). Linux then asks for some with each program that it starts
+    /// and each file that it makes.
+    #[serde(default)]
+    pub xattr: bool,
 }
 
 impl FsSpec {
     /// A writable share with everything else left to its default.
     pub fn new(path: impl Into<PathBuf>, tag: impl Into<String>) -> Self {
         let (path, tag) = (path.into(), tag.into());
-        Self { path, tag, readonly: false, owner: Owner::default(), cache: None, xattr: None }
+        Self { path, tag, readonly: false, owner: Owner::default(), cache: None, xattr: false }
     }
 
     pub(super) fn check(&self) -> Result<(), FsError> {

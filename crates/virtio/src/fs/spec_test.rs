@@ -14,7 +14,7 @@ fn a_share_is_the_same_after_it_was_written_down() {
     let spec =
         FsSpec { readonly: true, owner: Owner { uid: 5, gid: 6 }, cache: Some(Cache::Auto), ..FsSpec::new("/a", "b") };
     let text = serde_json::to_string(&spec).unwrap();
-    assert_eq!(text, r#"{"path":"/a","tag":"b","readonly":true,"owner":"5:6","cache":"auto"}"#);
+    assert_eq!(text, r#"{"path":"/a","tag":"b","readonly":true,"owner":"5:6","cache":"auto","xattr":false}"#);
     assert_eq!(serde_json::from_str::<FsSpec>(&text).unwrap(), spec);
     assert_eq!(serde_json::from_str::<FsSpec>(r#"{"path":"/a","tag":"b"}"#).unwrap(), FsSpec::new("/a", "b"));
 }

@@ -48,7 +48,7 @@ impl Share {
             places: open("/proc/self/fd", flags, Mode::empty()).map_err(proc)?,
             readonly: spec.readonly,
             cache: spec.cache.unwrap_or(if spec.readonly { Cache::Always } else { Cache::Auto }),
-            xattr: spec.xattr.unwrap_or(!spec.readonly),
+            xattr: spec.xattr,
             pool,
             largest: getrlimit(Resource::Fsize).current,
             umask: umask().map_err(FsError::Proc)?,
