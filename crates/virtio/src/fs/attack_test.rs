@@ -1,4 +1,5 @@
-//! What a hostile driver tries: to get out of the folder, to reach what it was not given, to use up the host.
+//! What a hostile driver tries: to get out of the folder, to reach what it was not given. `bounds_test.rs` has what would use up
+//! the host.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -13,14 +14,14 @@ use super::protocol::*;
 use super::{Fs, FsError, FsSpec};
 
 /// A folder `share` with a secret beside it.
-fn folder() -> TempDir {
+pub fn folder() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir(folder.path().join("share")).unwrap();
     fs::write(folder.path().join("secret"), "secret").unwrap();
     folder
 }
 
-fn writable(folder: &TempDir) -> FsSpec {
+pub fn writable(folder: &TempDir) -> FsSpec {
     FsSpec::new(folder.path().join("share"), "share")
 }
 
@@ -225,46 +226,6 @@ fn forgetting_more_than_was_told_forgets_once() {
 }
 
 #[test]
-fn a_list_of_millions_to_forget_is_harmless() {
-    let folder = folder();
-    fs::write(folder.path().join("share/file"), "content").unwrap();
-    let mut guest = Guest::new(&writable(&folder));
-    let file = guest.walk("file").unwrap();
-    let list = vec![ForgetOne { nodeid: file, nlookup: u64::MAX }; 8000];
-    let body = [BatchForgetIn { count: u32::MAX, dummy: 0 }.as_bytes(), list.as_bytes()].concat();
-    guest.raw(0, &[header(opcode::BATCH_FORGET, 0, body.len()).as_bytes(), &body].concat(), 0);
-    assert_eq!(guest.attributes(file).unwrap_err(), Errno::STALE);
-    assert!(guest.attributes(ROOT).is_ok());
-}
-
-#[test]
-fn when_descriptors_run_out_the_guest_is_told_and_goes_on() {
-    let folder = folder();
-    for number in 0..100 {
-        fs::write(folder.path().join(format!("share/{number}")), "content").unwrap();
-    }
-    let mut guest = Guest::with_descriptors(&writable(&folder), 20);
-    let mut nodes = Vec::new();
-    let out = loop {
-        match guest.look_up(ROOT, &nodes.len().to_string()) {
-            Ok(entry) => nodes.push(entry.nodeid),
-            Err(error) => break error,
-        }
-    };
-    assert_eq!((out, nodes.len()), (Errno::MFILE, 19), "the folder itself has one");
-    assert_eq!(guest.open(nodes[0], libc::O_RDONLY).unwrap_err(), Errno::MFILE);
-    assert_eq!(guest.create(ROOT, "new", libc::O_RDWR, 0o644).unwrap_err(), Errno::MFILE);
-    for node in nodes.drain(..10) {
-        guest.forget(node, 1);
-    }
-    assert_eq!(guest.content(nodes[0]).unwrap(), b"content");
-    // A list tells names even of what it has no descriptors for.
-    let listed = guest.list(ROOT, opcode::READDIRPLUS, 4096).unwrap();
-    assert!((100..=103).contains(&listed.len()), "{}", listed.len());
-    assert!(listed.iter().any(|entry| entry.entry.nodeid == 0 && entry.name == "99"));
-}
-
-#[test]
 fn requests_that_are_no_requests_come_back() {
     let folder = folder();
     fs::write(folder.path().join("share/file"), "content").unwrap();
@@ -287,33 +248,6 @@ fn requests_that_are_no_requests_come_back() {
         assert_eq!(data[4..8], (-error).to_ne_bytes(), "length {len}");
     }
 }
-
-#[test]
-fn sizes_beyond_all_bounds_are_cut_or_refused() {
-    let folder = folder();
-    fs::write(folder.path().join("share/file"), "content").unwrap();
-    let mut guest = Guest::new(&writable(&folder));
-    let file = guest.walk("file").unwrap();
-    let fh = guest.open(file, libc::O_RDWR).unwrap();
-    let asked = read_in(fh, 0, u32::MAX);
-    assert_eq!(guest.call(opcode::READ, file, &[asked.as_bytes()], 64).unwrap(), b"content");
-    assert_eq!(guest.call(opcode::READ, file, &[read_in(fh, u64::MAX, 4096).as_bytes()], 64), Err(Errno::INVAL));
-    // More than there is, and more than there may be.
-    for size in [2, MAX_SIZE, u32::MAX] {
-        let asked = WriteIn { fh, offset: 0, size, write_flags: 0, lock_owner: 0, flags: 0, padding: 0 };
-        assert_eq!(guest.call(opcode::WRITE, file, &[asked.as_bytes(), b"x"], 8), Err(Errno::INVAL));
-    }
-    assert_eq!(guest.write(file, fh, u64::MAX, b"x"), Err(Errno::INVAL));
-    let fallocate = FallocateIn { fh, offset: u64::MAX, length: u64::MAX, mode: 0, padding: 0 };
-    assert!(guest.call(opcode::FALLOCATE, file, &[fallocate.as_bytes()], 0).is_err());
-    let list = read_in(0, u64::MAX, u32::MAX);
-    let opened: OpenOut = guest.ask(opcode::OPENDIR, ROOT, &[&[0; 8]]).unwrap();
-    let list = ReadIn { fh: opened.fh, ..list };
-    let _ = guest.call(opcode::READDIR, ROOT, &[list.as_bytes()], 4096);
-    assert_eq!(fs::read(folder.path().join("share/file")).unwrap(), b"content");
-}
-
-const MAX_SIZE: u32 = super::server::MAX_WRITE;
 
 #[test]
 fn a_guest_that_begins_anew_has_nothing_left() {
@@ -393,52 +327,4 @@ fn a_race_with_the_host_leads_nowhere() {
         done.store(true, Ordering::Relaxed);
         assert!(found > 0 && links > 0, "no race: {found} {links}");
     });
-}
-
-/// Whoever makes a file longer than `ulimit -f` allows is killed by the kernel, unless it asks first.
-#[test]
-fn a_file_beyond_the_limit_of_the_process_is_an_error_and_not_its_end() {
-    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-    let before = getrlimit(Resource::Fsize);
-    setrlimit(Resource::Fsize, Rlimit { current: Some(8 << 20), maximum: before.maximum }).unwrap();
-    let folder = folder();
-    let mut guest = Guest::new(&writable(&folder));
-    setrlimit(Resource::Fsize, before).unwrap();
-    let (file, fh) = guest.create(ROOT, "file", libc::O_RDWR, 0o644).unwrap();
-    let (file, most) = (file.nodeid, 8 << 20);
-    assert_eq!(guest.write(file, fh, most - 1, b"x"), Ok(1));
-    assert_eq!(guest.write(file, fh, most, b"x"), Err(Errno::FBIG));
-    assert_eq!(guest.set(file, fattr::SIZE, |asked| asked.size = most + 1).unwrap_err(), Errno::FBIG);
-    let longer = FallocateIn { fh, offset: 0, length: most + 1, mode: 0, padding: 0 };
-    assert_eq!(guest.call(opcode::FALLOCATE, file, &[longer.as_bytes()], 0), Err(Errno::FBIG));
-}
-
-#[test]
-fn more_folders_than_are_read_in_advance_are_listed_whole_in_turns() {
-    let folder = folder();
-    for number in 0..100 {
-        let inner = folder.path().join(format!("share/{number}"));
-        fs::create_dir(&inner).unwrap();
-        (0..20).for_each(|file| fs::write(inner.join(format!("file{file}")), "").unwrap());
-    }
-    let mut guest = Guest::new(&writable(&folder));
-    let mut folders: Vec<_> = (0..100)
-        .map(|number| {
-            let node = guest.walk(&number.to_string()).unwrap();
-            let opened: OpenOut = guest.ask(opcode::OPENDIR, node, &[&[0; 8]]).unwrap();
-            (node, opened.fh, 0, 0)
-        })
-        .collect();
-    // One entry of each, again and again.
-    for _ in 0..22 {
-        for (node, fh, offset, count) in &mut folders {
-            let bytes = guest.call(opcode::READDIR, *node, &[read_in(*fh, *offset, 32).as_bytes()], 32).unwrap();
-            let (entry, _) = zerocopy::FromBytes::read_from_prefix(&bytes).map(|(e, r): (Dirent, _)| (e, r)).unwrap();
-            (*offset, *count) = (entry.off, *count + 1);
-        }
-    }
-    for (node, fh, offset, count) in folders {
-        assert_eq!(count, 22);
-        assert_eq!(guest.call(opcode::READDIR, node, &[read_in(fh, offset, 4096).as_bytes()], 4096).unwrap(), b"");
-    }
 }

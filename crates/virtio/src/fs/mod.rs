@@ -158,5 +158,9 @@ mod tests;
 mod attack_tests;
 
 #[cfg(test)]
+#[path = "bounds_test.rs"]
+mod bounds_tests;
+
+#[cfg(test)]
 #[path = "oracle_test.rs"]
 mod oracle_tests;

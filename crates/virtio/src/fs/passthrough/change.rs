@@ -8,14 +8,14 @@ use std::os::fd::AsFd;
 
 use rustix::fs::{
     AtFlags, FileType, Mode, OFlags, RenameFlags, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT, chmodat, fchmod, fstat,
-    ftruncate, linkat, mkdirat, openat, renameat_with, symlinkat, unlinkat, utimensat,
+    ftruncate, linkat, mkdirat, renameat_with, symlinkat, unlinkat, utimensat,
 };
 use rustix::io::Errno;
 
 use super::super::descriptors::Descriptor;
 use super::super::protocol::*;
 use super::super::request::Name;
-use super::nodes::Node;
+use super::nodes::Held;
 use super::share::stat;
 use super::{Passthrough, at};
 
@@ -39,15 +39,15 @@ impl Passthrough {
 
     pub fn make_folder(&mut self, folder: u64, name: Name<'_>, mode: u32) -> Result<EntryOut, Errno> {
         let mode = Self::new_mode(mode);
-        let parent = &self.nodes.folder(folder)?.place;
-        mkdirat(parent, name.text(), mode)?;
+        let parent = self.nodes.folder(folder)?;
+        mkdirat(&parent, name.text(), mode)?;
         let entry = self.find(folder, name)?;
         // With a set-group-id parent the kernel passes the bit on, and it stays.
         if mode.as_raw_mode() & self.share.umask != 0 {
-            let node = self.nodes.get(entry.nodeid)?;
+            let node = self.nodes.hold(entry.nodeid)?;
             let inherited = entry.attr.mode & Mode::SGID.as_raw_mode();
-            self.change_mode(node, mode.as_raw_mode() | inherited)?;
-            return Ok(EntryOut { attr: self.attr(node)?, ..entry });
+            self.change_mode(&node, mode.as_raw_mode() | inherited)?;
+            return Ok(EntryOut { attr: self.attr(&node)?, ..entry });
         }
         Ok(entry)
     }
@@ -58,40 +58,35 @@ impl Passthrough {
             return Err(Errno::PERM);
         }
         let mode = Self::new_mode(mode);
-        let parent = &self.nodes.folder(folder)?.place;
+        let parent = self.nodes.folder(folder)?;
         let make = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NOCTTY;
-        let file = self.share.pool.open(|| openat(parent, name.text(), make, mode))?;
-        self.settle_mode(&file, mode)?;
-        let place = self
-            .share
-            .pool
-            .open(|| openat(&self.share.places, at(&file), OFlags::PATH | OFlags::CLOEXEC, Mode::empty()))?;
-        self.tell(place)
+        let file = self.make_file(&parent, name, make, mode)?;
+        self.tell_made(&file, folder, name)
     }
 
     pub fn make_link(&mut self, folder: u64, name: Name<'_>, text: &CStr) -> Result<EntryOut, Errno> {
-        symlinkat(text, &self.nodes.folder(folder)?.place, name.text())?;
+        symlinkat(text, &self.nodes.folder(folder)?, name.text())?;
         self.find(folder, name)
     }
 
     /// Gives a file another name.
     pub fn link(&mut self, node: u64, folder: u64, name: Name<'_>) -> Result<EntryOut, Errno> {
-        let parent = &self.nodes.folder(folder)?.place;
-        let node = self.nodes.get(node)?;
+        let parent = self.nodes.folder(folder)?;
+        let node = self.nodes.hold(node)?;
         if node.kind == FileType::Directory {
             return Err(Errno::PERM);
         }
         // The place below /proc leads to the node itself, a symbolic link too.
-        linkat(&self.share.places, at(&node.place), parent, name.text(), AtFlags::SYMLINK_FOLLOW)?;
+        linkat(&self.share.places, at(&node.place), &parent, name.text(), AtFlags::SYMLINK_FOLLOW)?;
         self.find(folder, name)
     }
 
     pub fn remove(&mut self, folder: u64, name: Name<'_>) -> Result<(), Errno> {
-        unlinkat(&self.nodes.folder(folder)?.place, name.text(), AtFlags::empty())
+        unlinkat(&self.nodes.folder(folder)?, name.text(), AtFlags::empty())
     }
 
     pub fn remove_folder(&mut self, folder: u64, name: Name<'_>) -> Result<(), Errno> {
-        unlinkat(&self.nodes.folder(folder)?.place, name.text(), AtFlags::REMOVEDIR)
+        unlinkat(&self.nodes.folder(folder)?, name.text(), AtFlags::REMOVEDIR)
     }
 
     pub fn rename(
@@ -105,12 +100,17 @@ impl Passthrough {
         if !(RenameFlags::NOREPLACE | RenameFlags::EXCHANGE).contains(flags) {
             return Err(Errno::INVAL);
         }
-        let (from, to) = (self.nodes.folder(from)?, self.nodes.folder(to)?);
-        renameat_with(&from.place, name.text(), &to.place, to_name.text(), flags)
+        let (from_folder, to_folder) = (self.nodes.folder(from)?, self.nodes.folder(to)?);
+        renameat_with(&from_folder, name.text(), &to_folder, to_name.text(), flags)?;
+        self.nodes.moved(&to_folder, to, to_name.text());
+        if flags.contains(RenameFlags::EXCHANGE) {
+            self.nodes.moved(&from_folder, from, name.text());
+        }
+        Ok(())
     }
 
     pub fn set_attributes(&mut self, number: u64, asked: SetattrIn) -> Result<AttrOut, Errno> {
-        let node = self.nodes.get(number)?;
+        let node = &self.nodes.hold(number)?;
         if node.hollow {
             return Err(Errno::ROFS);
         }
@@ -130,7 +130,7 @@ impl Passthrough {
     }
 
     /// Nothing changes hands: an owner can only be set to whom it is already.
-    fn check_owner(&self, node: &Node, asked: SetattrIn) -> Result<(), Errno> {
+    fn check_owner(&self, node: &Held, asked: SetattrIn) -> Result<(), Errno> {
         let stat = stat(&node.place)?;
         let same = |flag: u32, wanted: u32, is: u32| asked.valid & flag == 0 || wanted == is;
         let all = same(fattr::UID, asked.uid, self.share.shown_uid(stat.stx_uid))
@@ -138,25 +138,25 @@ impl Passthrough {
         if all { Ok(()) } else { Err(Errno::PERM) }
     }
 
-    fn set_size(&self, number: u64, node: &Node, asked: SetattrIn) -> Result<(), Errno> {
+    fn set_size(&mut self, number: u64, node: &Held, asked: SetattrIn) -> Result<(), Errno> {
         if node.kind != FileType::RegularFile {
             return Err(if node.kind == FileType::Directory { Errno::ISDIR } else { Errno::INVAL });
         }
-        let set = |file: &Descriptor| {
-            if self.share.largest.is_some_and(|largest| asked.size > largest) {
-                return Err(Errno::FBIG);
-            }
-            ftruncate(file, asked.size)?;
-            if asked.valid & fattr::KILL_SUIDGID != 0 { self.kill_privileges(file) } else { Ok(()) }
-        };
-        if asked.valid & fattr::FH != 0 {
-            set(self.handles.file(number, asked.fh)?)
-        } else {
-            set(&self.open(node, OFlags::WRONLY)?)
+        if self.share.largest.is_some_and(|largest| asked.size > largest) {
+            return Err(Errno::FBIG);
         }
+        let opened;
+        let file = if asked.valid & fattr::FH != 0 {
+            self.handles.file(number, asked.fh)?
+        } else {
+            opened = self.open(node, OFlags::WRONLY)?;
+            &opened
+        };
+        ftruncate(file, asked.size)?;
+        if asked.valid & fattr::KILL_SUIDGID != 0 { self.kill_privileges(file) } else { Ok(()) }
     }
 
-    fn change_mode(&self, node: &Node, mode: u32) -> Result<(), Errno> {
+    fn change_mode(&self, node: &Held, mode: u32) -> Result<(), Errno> {
         let kept = match node.kind {
             FileType::Symlink => return Err(Errno::OPNOTSUPP),
             FileType::Directory => 0o3777,
@@ -165,7 +165,7 @@ impl Passthrough {
         chmodat(&self.share.places, at(&node.place), Mode::from_raw_mode(mode & kept), AtFlags::empty())
     }
 
-    fn set_times(&self, node: &Node, asked: SetattrIn) -> Result<(), Errno> {
+    fn set_times(&self, node: &Held, asked: SetattrIn) -> Result<(), Errno> {
         let time = |set: u32, now: u32, seconds: u64, nanoseconds: u32| {
             let tv_nsec = match (asked.valid & set, asked.valid & now) {
                 (0, _) => UTIME_OMIT,

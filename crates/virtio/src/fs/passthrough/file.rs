@@ -2,7 +2,7 @@
 
 use illico_memory::Buffers;
 use rustix::fs::{
-    FallocateFlags, FileType, OFlags, SeekFrom, copy_file_range, fallocate, fdatasync, fsync, openat, seek,
+    FallocateFlags, FileType, Mode, OFlags, SeekFrom, copy_file_range, fallocate, fdatasync, fsync, openat, seek,
 };
 use rustix::io::Errno;
 
@@ -11,7 +11,7 @@ use super::super::protocol::*;
 use super::super::request::Name;
 use super::folders::Folder;
 use super::handles::Handle;
-use super::{Passthrough, at};
+use super::{Passthrough, at, with_room};
 
 /// Bytes that one COPY_FILE_RANGE copies at most: others wait meanwhile, and the guest asks for the rest.
 const MOST_COPIED: u64 = 16 << 20;
@@ -22,11 +22,11 @@ impl Passthrough {
         if self.stateless {
             return Err(Errno::NOSYS);
         }
-        let place = self.nodes.get(node)?;
+        let place = self.nodes.hold(node)?;
         if place.kind == FileType::Directory {
             return Err(Errno::ISDIR);
         }
-        let file = self.open(place, flags)?;
+        let file = self.open(&place, flags)?;
         if flags.contains(OFlags::TRUNC) && asked.open_flags & OPEN_KILL_SUIDGID != 0 {
             self.kill_privileges(&file)?;
         }
@@ -38,20 +38,15 @@ impl Passthrough {
     pub fn create(&mut self, folder: u64, name: Name<'_>, asked: CreateIn) -> Result<(EntryOut, OpenOut), Errno> {
         let flags = self.wanted(asked.flags)?;
         let mode = Self::new_mode(asked.mode);
-        let parent = &self.nodes.folder(folder)?.place;
+        let parent = self.nodes.folder(folder)?;
         let make = flags | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NOCTTY;
-        let (entry, file) = match self.share.pool.open(|| openat(parent, name.text(), make, mode)) {
-            Ok(file) => {
-                self.settle_mode(&file, mode)?;
-                let place = OFlags::PATH | OFlags::CLOEXEC;
-                let place = self.share.pool.open(|| openat(&self.share.places, at(&file), place, mode))?;
-                (self.tell(place)?, file)
-            }
+        let (entry, file) = match self.make_file(&parent, name, make, mode) {
+            Ok(file) => (self.tell_made(&file, folder, name)?, file),
             // Somebody else made it meanwhile.
             Err(Errno::EXIST) if asked.flags & OFlags::EXCL.bits() == 0 => {
                 let entry = self.find(folder, name)?;
-                let opened = self.nodes.get(entry.nodeid).and_then(|node| match node.kind {
-                    FileType::RegularFile => self.open(node, flags),
+                let opened = self.nodes.hold(entry.nodeid).and_then(|node| match node.kind {
+                    FileType::RegularFile => self.open(&node, flags),
                     FileType::Directory => Err(Errno::ISDIR),
                     // A walk that the guest has to begin anew.
                     _ => Err(Errno::STALE),
@@ -63,6 +58,27 @@ impl Passthrough {
         };
         let fh = self.handles.give(entry.nodeid, Handle::File(file));
         Ok((entry, OpenOut { fh, open_flags: fopen::KEEP_CACHE, padding: 0 }))
+    }
+
+    pub(super) fn make_file(
+        &mut self,
+        parent: &Descriptor,
+        name: Name<'_>,
+        flags: OFlags,
+        mode: Mode,
+    ) -> Result<Descriptor, Errno> {
+        let open = || self.share.pool.open(|| openat(parent, name.text(), flags, mode));
+        let file = with_room(&mut self.nodes, open)?;
+        self.settle_mode(&file, mode)?;
+        Ok(file)
+    }
+
+    /// Tells the guest of a file that it has just made: that one, whatever has its name by now.
+    pub(super) fn tell_made(&mut self, file: &Descriptor, folder: u64, name: Name<'_>) -> Result<EntryOut, Errno> {
+        let (flags, mode) = (OFlags::PATH | OFlags::CLOEXEC, Mode::empty());
+        let open = || self.share.pool.open(|| openat(&self.share.places, at(file), flags, mode));
+        let place = with_room(&mut self.nodes, open)?;
+        self.tell(place, folder, name)
     }
 
     /// What a guest may ask of an open file. Direct I/O is left to the guest: its alignment means nothing here.
@@ -91,9 +107,9 @@ impl Passthrough {
     /// What is open of a node for a guest that opens nothing.
     pub(super) fn recent(&mut self, number: u64) -> Result<&mut Handle, Errno> {
         let Self { share, nodes, handles, .. } = self;
-        let node = nodes.get(number)?;
+        let node = nodes.hold(number)?;
         handles.recent(number, || {
-            let file = super::open(share, node, OFlags::RDONLY)?;
+            let file = with_room(nodes, || super::open(share, &node, OFlags::RDONLY))?;
             Ok(if node.kind == FileType::Directory { Handle::Folder(Folder::new(file)) } else { Handle::File(file) })
         })
     }
@@ -153,7 +169,7 @@ impl Passthrough {
     pub fn sync(&mut self, node: u64, asked: FsyncIn) -> Result<(), Errno> {
         // Nothing was written through a guest that opens nothing.
         if self.stateless {
-            return self.nodes.get(node).map(drop);
+            return self.nodes.hold(node).map(drop);
         }
         let data_only = asked.fsync_flags & FSYNC_FDATASYNC != 0;
         let sync = |file: &Descriptor| if data_only { fdatasync(file) } else { fsync(file) };

@@ -25,7 +25,7 @@ impl Passthrough {
         if self.stateless {
             return Err(Errno::NOSYS);
         }
-        let place = self.nodes.get(node)?;
+        let place = self.nodes.hold(node)?;
         if place.kind != FileType::Directory {
             return Err(Errno::NOTDIR);
         }
@@ -33,7 +33,7 @@ impl Passthrough {
         let fh = if place.hollow {
             0
         } else {
-            let file = self.open(place, OFlags::RDONLY | OFlags::DIRECTORY)?;
+            let file = self.open(&place, OFlags::RDONLY | OFlags::DIRECTORY)?;
             self.handles.give(node, Handle::Folder(Folder::new(file)))
         };
         Ok(OpenOut { fh, open_flags: fopen::KEEP_CACHE | fopen::CACHE_DIR, padding: 0 })
@@ -55,7 +55,7 @@ impl Passthrough {
         room: usize,
         out: &mut Vec<u8>,
     ) -> Result<(), Errno> {
-        let folder = self.nodes.get(node)?;
+        let folder = self.nodes.hold(node)?;
         let mount = folder.mount;
         if folder.kind != FileType::Directory {
             return Err(Errno::NOTDIR);
@@ -98,9 +98,9 @@ impl Passthrough {
     }
 
     /// What lies above the shared folder is not shown, its number neither.
-    fn ino_of(&self, node: u64, mount: MountIndex, name: &[u8], ino: u64) -> u64 {
-        match self.nodes.get(node) {
-            Ok(root) if node == ROOT && name == b".." => self.attr(root).map_or(1, |attr| attr.ino),
+    fn ino_of(&mut self, node: u64, mount: MountIndex, name: &[u8], ino: u64) -> u64 {
+        match self.nodes.hold(node) {
+            Ok(root) if node == ROOT && name == b".." => self.attr(&root).map_or(1, |attr| attr.ino),
             _ => Nodes::shown_ino(mount, ino),
         }
     }

@@ -29,7 +29,7 @@ use super::descriptors::Descriptor;
 use super::protocol::{Attr, AttrOut, EntryOut, Kstatfs};
 use super::request::Name;
 use handles::Handles;
-use nodes::{Node, Nodes};
+use nodes::{Held, Nodes};
 use share::stat;
 
 /// A share in use by a guest.
@@ -45,8 +45,7 @@ pub struct Passthrough {
 impl Passthrough {
     /// The share as a guest first sees it.
     pub fn new(share: Arc<Share>) -> Result<Self, Errno> {
-        let root = share.pool.open(|| rustix::io::fcntl_dupfd_cloexec(&share.root, 0))?;
-        Ok(Self { nodes: Nodes::new(root)?, handles: Handles::default(), stateless: false, share })
+        Ok(Self { nodes: Nodes::new(Arc::clone(&share))?, handles: Handles::default(), stateless: false, share })
     }
 
     /// From now on the guest opens nothing.
@@ -64,14 +63,15 @@ impl Passthrough {
     }
 
     fn find(&mut self, folder: u64, name: Name<'_>) -> Result<EntryOut, Errno> {
-        let place = self.share.place(&self.nodes.folder(folder)?.place, name.text())?;
-        self.tell(place)
+        let parent = self.nodes.folder(folder)?;
+        let place = self.nodes.place(&parent, name.text())?;
+        self.tell(place, folder, name)
     }
 
     /// Tells the guest of what is at a place.
-    fn tell(&mut self, place: Descriptor) -> Result<EntryOut, Errno> {
-        let (nodeid, stat) = self.nodes.tell(place)?;
-        let node = self.nodes.get(nodeid)?;
+    fn tell(&mut self, place: Descriptor, folder: u64, name: Name<'_>) -> Result<EntryOut, Errno> {
+        let (nodeid, stat) = self.nodes.tell(place, folder, name.text())?;
+        let node = self.nodes.hold(nodeid)?;
         let attr = self.share.shown(&stat, Nodes::shown_ino(node.mount, stat.stx_ino));
         let valid = self.share.valid();
         Ok(EntryOut { nodeid, entry_valid: valid, attr_valid: valid, attr, ..EntryOut::default() })
@@ -84,27 +84,27 @@ impl Passthrough {
         }
     }
 
-    pub fn attributes(&self, node: u64) -> Result<AttrOut, Errno> {
-        let node = self.nodes.get(node)?;
-        Ok(AttrOut { attr_valid: self.share.valid(), attr: self.attr(node)?, ..AttrOut::default() })
+    pub fn attributes(&mut self, node: u64) -> Result<AttrOut, Errno> {
+        let node = self.nodes.hold(node)?;
+        Ok(AttrOut { attr_valid: self.share.valid(), attr: self.attr(&node)?, ..AttrOut::default() })
     }
 
-    fn attr(&self, node: &Node) -> Result<Attr, Errno> {
+    fn attr(&self, node: &Held) -> Result<Attr, Errno> {
         let stat = stat(&node.place)?;
         Ok(self.share.shown(&stat, Nodes::shown_ino(node.mount, stat.stx_ino)))
     }
 
     /// The text of a symbolic link. What it means is the guest's business.
-    pub fn read_link(&self, node: u64) -> Result<Vec<u8>, Errno> {
-        let node = self.nodes.get(node)?;
+    pub fn read_link(&mut self, node: u64) -> Result<Vec<u8>, Errno> {
+        let node = self.nodes.hold(node)?;
         if node.kind != FileType::Symlink {
             return Err(Errno::INVAL);
         }
         Ok(readlinkat(&node.place, c"", Vec::new())?.into_bytes())
     }
 
-    pub fn statistics(&self, node: u64) -> Result<Kstatfs, Errno> {
-        let stat = fstatvfs(&self.nodes.get(node)?.place)?;
+    pub fn statistics(&mut self, node: u64) -> Result<Kstatfs, Errno> {
+        let stat = fstatvfs(&self.nodes.hold(node)?.place)?;
         Ok(Kstatfs {
             blocks: stat.f_blocks,
             bfree: stat.f_bfree,
@@ -118,14 +118,14 @@ impl Passthrough {
         })
     }
 
-    fn open(&self, node: &Node, flags: OFlags) -> Result<Descriptor, Errno> {
-        open(&self.share, node, flags)
+    fn open(&mut self, node: &Held, flags: OFlags) -> Result<Descriptor, Errno> {
+        with_room(&mut self.nodes, || open(&self.share, node, flags))
     }
 }
 
 /// Opens a regular file or a folder to work with it. Of all else there is no opening: a device would be the
 /// host's, and a FIFO would wait.
-fn open(share: &Share, node: &Node, flags: OFlags) -> Result<Descriptor, Errno> {
+fn open(share: &Share, node: &Held, flags: OFlags) -> Result<Descriptor, Errno> {
     match node.kind {
         FileType::RegularFile => {}
         FileType::Directory if !node.hollow => {}
@@ -135,6 +135,16 @@ fn open(share: &Share, node: &Node, flags: OFlags) -> Result<Descriptor, Errno> 
     }
     let flags = flags | OFlags::CLOEXEC | OFlags::NOCTTY | OFlags::NONBLOCK;
     share.pool.open(|| openat(&share.places, at(&node.place), flags, Mode::empty()))
+}
+
+/// Opens something, and gives places up where there are too few descriptors.
+fn with_room(nodes: &mut Nodes, mut open: impl FnMut() -> Result<Descriptor, Errno>) -> Result<Descriptor, Errno> {
+    loop {
+        match open() {
+            Err(Errno::MFILE) if nodes.make_room() => {}
+            other => return other,
+        }
+    }
 }
 
 /// The name of a place below `/proc/self/fd`.

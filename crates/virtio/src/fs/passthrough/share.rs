@@ -115,9 +115,15 @@ impl Share {
 
 /// What the kernel knows of a place.
 pub fn stat(place: &impl AsFd) -> Result<Statx, Errno> {
+    stat_at(place, c"", AtFlags::EMPTY_PATH)
+}
+
+/// What it knows of a name in a folder.
+pub fn stat_at(folder: &impl AsFd, name: &CStr, flags: AtFlags) -> Result<Statx, Errno> {
     // Not exported by rustix: STATX_MNT_ID, since Linux 5.8.
     let mount = StatxFlags::from_bits_retain(0x1000);
-    statx(place, c"", AtFlags::EMPTY_PATH | AtFlags::NO_AUTOMOUNT, StatxFlags::BASIC_STATS | mount)
+    let wanted = StatxFlags::BASIC_STATS | StatxFlags::BTIME | mount;
+    statx(folder, name, flags | AtFlags::NO_AUTOMOUNT, wanted)
 }
 
 /// Whether a place is on a file system whose files are the kernel's doing rather than data. A devtmpfs cannot be

@@ -8,7 +8,6 @@ use rustix::fs::{FileType, XattrFlags, getxattr, listxattr, removexattr, setxatt
 use rustix::io::Errno;
 
 use super::Passthrough;
-use super::nodes::Node;
 
 /// Bytes of one value, and of one list of names, that Linux has (`XATTR_SIZE_MAX`, `XATTR_LIST_MAX`).
 const LONGEST: usize = 64 << 10;
@@ -32,7 +31,7 @@ impl Answer {
 }
 
 impl Passthrough {
-    pub fn attribute(&self, node: u64, name: &CStr, room: u32) -> Result<Answer, Errno> {
+    pub fn attribute(&mut self, node: u64, name: &CStr, room: u32) -> Result<Answer, Errno> {
         let path = self.path_for(node)?;
         if !is_ours(name.to_bytes()) {
             return Err(Errno::NODATA);
@@ -43,7 +42,7 @@ impl Passthrough {
         Answer::new(value, room)
     }
 
-    pub fn attribute_names(&self, node: u64, room: u32) -> Result<Answer, Errno> {
+    pub fn attribute_names(&mut self, node: u64, room: u32) -> Result<Answer, Errno> {
         let path = self.path_for(node)?;
         let mut names = vec![0; LONGEST];
         let length = listxattr(path, &mut names[..])?;
@@ -73,16 +72,16 @@ impl Passthrough {
 
     /// A node's place as a path: the kernel has no call for attributes of places. Linux has `user.*` for files and folders
     /// only.
-    fn path_for(&self, node: u64) -> Result<String, Errno> {
+    fn path_for(&mut self, node: u64) -> Result<String, Errno> {
         if !self.share.xattr {
             return Err(Errno::NOSYS);
         }
-        let Node { kind, hollow, place, .. } = self.nodes.get(node)?;
-        if *hollow || !matches!(kind, FileType::RegularFile | FileType::Directory) {
+        let node = self.nodes.hold(node)?;
+        if node.hollow || !matches!(node.kind, FileType::RegularFile | FileType::Directory) {
             return Err(Errno::OPNOTSUPP);
         }
         let mut path = String::from("/proc/self/fd/");
-        let _ = write!(path, "{}", std::os::fd::AsRawFd::as_raw_fd(&std::os::fd::AsFd::as_fd(place)));
+        let _ = write!(path, "{}", std::os::fd::AsRawFd::as_raw_fd(&std::os::fd::AsFd::as_fd(&node.place)));
         Ok(path)
     }
 }
