@@ -89,8 +89,13 @@ pub struct Run {
     #[arg(long, value_name = "FILE")]
     pub kernel: Option<PathBuf>,
 
+    /// Network of the machine: one that leads to the host's, without any rights, by the program passt; none; or a
+    /// card on a tap that exists [default: user]. Example: --net none
+    #[arg(long, value_name = "user[,loopback]|none|tap=NAME[,ip=ADDR/BITS][,gateway=ADDR][,dns=ADDR]")]
+    pub net: Option<String>,
+
     /// Lead a port of this host into the machine; may be repeated. Example: -p 8080:80
-    #[arg(long, short, value_name = "HOST:GUEST[/udp]")]
+    #[arg(long, short, value_name = "[ADDRESS:]HOST:GUEST[/udp]")]
     pub publish: Vec<String>,
 
     /// vCPUs, 1 to 64 [default: 1]. Example: --cpus 4

@@ -8,6 +8,7 @@ pub mod environment;
 mod fate;
 mod first;
 mod kernel;
+mod network;
 mod plan;
 mod process;
 mod root;

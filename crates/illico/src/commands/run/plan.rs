@@ -15,7 +15,7 @@ use super::environment::{Environment, current_folder};
 use super::kernel::Kernel;
 use super::share::Share;
 use super::words::Words;
-use super::{process, root, scratch};
+use super::{network, process, root, scratch};
 use crate::cli::Run;
 use crate::commands::Failure;
 use crate::output::progress::Bars;
@@ -58,6 +58,8 @@ impl Plan {
             let share = Share::parse(text)?;
             plan.share(&share, format!("v{index}"))?;
         }
+        let net = options.net.as_deref().unwrap_or("user");
+        plan.spec.network = network::attach(net, &options.publish, &mut plan.config)?;
         plan.config.kernel = plan.kernel.path().to_owned();
         plan.size(options)?;
         Ok(plan)
