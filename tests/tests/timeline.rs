@@ -14,9 +14,20 @@ fn mark(story: &Value, name: &str) -> u64 {
     number(marks.iter().find(|mark| mark["name"] == name).unwrap_or_else(|| panic!("no {name} in {marks:?}")), "at_ns")
 }
 
+/// All of the moments of a run, from the log into which its init writes them.
+fn has_all_moments(story: &Value) {
+    let moments =
+        ["first KVM_RUN", "init", "root mounted", "agent ready", "command started", "command ended", "the guest ended"];
+    let moments = moments.map(|name| mark(story, name));
+    assert!(moments.is_sorted(), "{moments:?}");
+    assert_eq!(story["accounted"]["until"], "command started");
+    let accounted = &story["accounted"];
+    assert!(number(accounted, "named_ns") * 100 >= number(accounted, "total_ns") * 95, "{accounted}");
+}
+
 /// `quiet` keeps the console silent: the log comes out of the guest's memory.
 #[test]
-fn nearly_all_time_from_exec_to_init_has_a_name() {
+fn nearly_all_time_from_exec_to_init_and_to_a_command_has_a_name() {
     let mut stage = Stage::new();
     for series in ["6.12", "6.1"] {
         stage = stage
@@ -29,6 +40,12 @@ fn nearly_all_time_from_exec_to_init_has_a_name() {
             &format!("--kernel kernels/6.12/vmlinux {BOOT} --timeline calls.svg --timeline-initcalls --why-slow"),
         )
         .fetch("calls.svg")
+        .script(
+            "HOME=/root timeout -s KILL 150 illico run --kernel kernels/6.12/vmlinux --timeline run.json -- true \
+             </dev/null >run.out 2>&1; echo $? >run.status",
+        )
+        .fetch("run.json")
+        .fetch("run.status")
         .run();
     for series in ["6.12", "6.1"] {
         ran.guest(series).ended_well();
@@ -49,6 +66,8 @@ fn nearly_all_time_from_exec_to_init_has_a_name() {
         assert!(log.len() > 100, "{} lines", log.len());
         assert!(log.iter().any(|span| span["name"].as_str().is_some_and(|name| name.starts_with("Run /init"))));
     }
+    assert_eq!(ran.text("run.status").trim(), "0");
+    has_all_moments(&serde_json::from_slice(ran.file("run.json")).expect("JSON"));
     ran.guest("calls").ended_well();
     let messages = ran.text("calls.messages");
     assert!(messages.contains("told to log its initcalls: initcall_debug"), "{messages}");

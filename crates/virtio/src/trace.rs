@@ -148,7 +148,8 @@ impl Tracer {
             self.name, fields.used_index, fields.used_flags, fields.available_event, fields.used_event
         );
         if self.spec.left.load(Relaxed) == 0 && self.open.is_empty() {
-            let _ = writeln!(out, "{}: {} chains were shown (--trace-chains N shows more)", self.name, self.spec.all);
+            let were = if self.spec.all == 1 { "chain was" } else { "chains were" };
+            let _ = writeln!(out, "{}: {} {were} shown (--trace-chains N shows more)", self.name, self.spec.all);
         }
         (self.spec.sink)(&out);
     }

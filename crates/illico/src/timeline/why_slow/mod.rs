@@ -11,7 +11,7 @@ mod exits;
 mod kernel;
 mod monitor;
 
-use super::story::{GUEST, INITCALLS, LOG, Span, Story};
+use super::story::{GUEST, INITCALLS, LOG, MONITOR, Span, Story};
 
 /// Items at most.
 const MOST: usize = 5;
@@ -62,8 +62,8 @@ fn lane<'a>(story: &'a Story, lane: &'a str) -> impl Iterator<Item = &'a Span> {
     story.spans.iter().filter(move |span| span.lane == lane && span.begin < story.accounted.total)
 }
 
-/// Spans that no rule has spoken of, of the guest's kernel: its initcalls, where they are known, and steps of its log
-/// where there is none.
+/// Spans that no rule has spoken of: of the guest's kernel its initcalls, where they are known, and steps of its log
+/// where there is none; and what the monitor did.
 fn unknown(story: &Story, known: &[Item]) -> Vec<Item> {
     let new = |span: &&Span| !known.iter().any(|item| item.covers(span));
     let initcalls: Vec<_> = lane(story, INITCALLS).filter(new).collect();
@@ -78,6 +78,14 @@ fn unknown(story: &Story, known: &[Item]) -> Vec<Item> {
             tells,
         )
     });
+    // What the monitor did in one piece: of what has parts, the parts are spoken of.
+    let in_parts = |span: &&Span| {
+        let part = |other: &&Span| span.begin <= other.begin && other.end <= span.end && other.took() < span.took();
+        2 * lane(story, MONITOR).filter(part).map(Span::took).sum::<u64>() > span.took()
+    };
+    let work = lane(story, MONITOR).filter(new).filter(|span| !in_parts(span)).map(|span| {
+        Item::of(&[span], format!("the monitor, to {}", span.name), "this is its own work; a release build is faster")
+    });
     let calls = initcalls.iter().map(|call| {
         let name = &call.name;
         let remedy = format!(
@@ -85,7 +93,7 @@ fn unknown(story: &Story, known: &[Item]) -> Vec<Item> {
         );
         Item::of(&[call], format!("in the guest, the initcall {name}"), remedy)
     });
-    steps.chain(calls).collect()
+    steps.chain(calls).chain(work).collect()
 }
 
 /// What is said of a step that no initcall explains.

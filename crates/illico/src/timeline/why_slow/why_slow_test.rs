@@ -197,6 +197,14 @@ fn what_no_rule_knows_is_named_by_itself() {
 }
 
 #[test]
+fn other_work_of_the_monitor_is_named_unless_its_parts_are() {
+    let mut whole = story(&[(MONITOR, "make the initramfs", 40)]);
+    speaks(&whole, "to make the initramfs", 40, "release build");
+    whole.spans.extend(story(&[(MONITOR, "read the kernel", 30)]).spans);
+    silent(&whole, "to make the initramfs");
+}
+
+#[test]
 fn nothing_is_said_twice_and_no_more_than_five_things() {
     let many: Vec<_> =
         (0..20).map(|n| (LOG, if n == 7 { "i8042: Probing ports directly." } else { "a line" }, 20)).collect();
