@@ -41,7 +41,7 @@ fn nearly_all_time_from_exec_to_init_and_to_a_command_has_a_name() {
         )
         .fetch("calls.svg")
         .script(
-            "HOME=/root timeout -s KILL 150 illico run --kernel kernels/6.12/vmlinux --timeline run.json -- true \
+            "HOME=/root timeout -s KILL 150 illico run --net none --kernel kernels/6.12/vmlinux --timeline run.json -- true \
              </dev/null >run.out 2>&1; echo $? >run.status",
         )
         .fetch("run.json")
