@@ -121,6 +121,8 @@ fn start_program(program: &Path, forwards: &[Forward], loopback: bool) -> Result
         child.wait().map_err(failed)?;
         return Err(translate(&last_words(&mut words), forwards));
     }
+    // What it said while it started is not why it ends.
+    let _ = last_words(&mut words);
     Ok((ours, Passt { child, words }))
 }
 

@@ -26,7 +26,7 @@ fn refusal(script: &str, ports: &[&str]) -> String {
 #[test]
 fn it_is_waited_for_and_its_stream_is_the_cards() {
     let folder = tempfile::tempdir().unwrap();
-    let script = "echo $$; read -r line; echo \"$line back\" >&0; echo 'last words' >&2";
+    let script = "echo 'first words' >&2; echo $$; read -r line; echo \"$line back\" >&0; echo 'last words' >&2";
     let (mut ours, mut passt) = start_program(&program(&folder, script), &[], false).unwrap();
     ours.write_all(b"there and\n").unwrap();
     let mut answer = String::new();
