@@ -10,7 +10,7 @@ mod threads;
 
 pub use look::look;
 pub use share::{attach, create, keep};
-pub use threads::{Thread, of_process};
+pub use threads::{Thread, Times, of_process};
 
 /// The page.
 const COUNTERS: &str = "counters";

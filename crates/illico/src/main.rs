@@ -62,6 +62,7 @@ fn main() -> ExitCode {
         Verb::Rm(options) => commands::rm::run(&options),
         Verb::Completions(options) => commands::completions::run(&options),
         Verb::Man(options) => commands::man::run(&options),
+        Verb::Top(options) => commands::top::run(&options),
         Verb::Exits(options) => commands::exits::run(&options),
         Verb::Stats(options) => commands::stats::run(&options),
         Verb::Diff(options) => commands::diff::run(&options),

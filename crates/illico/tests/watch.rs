@@ -231,10 +231,90 @@ fn what_cannot_be_shown_is_one_line() {
         (&["stats"], "required"),
         (&["stats", "--prometheus", "--listen", "x"], "cannot be used with"),
         (&["stats", "nobody", "--prometheus"], "there is no machine nobody"),
+        (&["top"], "top needs a terminal; print once with --once"),
+        (&["top", "--once", "--interval", "0"], "0 is not in 1..=3600"),
         (&["stats", "--listen", "none/m.sock"], "--listen: cannot listen on none/m.sock"),
     ] {
         let (status, said, wrong) = machine.run(arguments);
         assert_eq!((status, said.as_str(), wrong.lines().count()), (125, "", 1), "{arguments:?}: {wrong}");
         assert!(wrong.starts_with("illico: ") && wrong.contains(words), "{arguments:?}: {wrong}");
+    }
+}
+
+#[test]
+fn top_prints_what_happened_between_two_looks() {
+    let machine = Machine::start();
+    let (status, said, wrong) = machine.run(&["top", "--once", "--interval", "1"]);
+    assert_eq!((status, wrong.as_str()), (0, ""));
+    let first = |word: &str| said.lines().filter(|line| line.split_whitespace().next() == Some(word)).count();
+    assert_eq!((first("MACHINE"), first("echo"), first("vCPU"), first("0"), first("QUEUE")), (1, 1, 1, 1, 1), "{said}");
+    assert_eq!((first("console/0"), first("console/1"), first("entropy/0")), (1, 1, 1), "{said}");
+}
+
+/// A terminal that others wrote: tmux, which shows what a person would see.
+struct Terminal {
+    name: String,
+}
+
+impl Terminal {
+    fn open(width: u16, height: u16, machine: &Machine) -> Self {
+        let terminal = Self { name: format!("illico-test-{}-{width}", std::process::id()) };
+        let top = command(machine.folder.path());
+        let folder = machine.folder.path().display();
+        let (state, run) = (format!("XDG_STATE_HOME={folder}/state"), format!("XDG_RUNTIME_DIR={folder}/run"));
+        let program = top.get_program().to_str().unwrap();
+        let (width, height) = (width.to_string(), height.to_string());
+        let words = ["-f", "/dev/null", "new-session", "-d", "-x", &width, "-y", &height, "env", &state, &run, program];
+        terminal.tmux(&[&words[..], &["top", "--interval", "1"]].concat()).expect("this test needs tmux");
+        terminal
+    }
+
+    fn tmux(&self, words: &[&str]) -> Option<String> {
+        let output = Command::new("tmux").args(["-L", &self.name]).args(words).output().ok()?;
+        output.status.success().then(|| String::from_utf8(output.stdout).unwrap())
+    }
+
+    /// The screen once it satisfies `good`.
+    fn until(&self, good: impl Fn(&str) -> bool) -> String {
+        let mut screen = String::new();
+        for _ in 0..600 {
+            screen = self.tmux(&["capture-pane", "-p"]).expect("the screen is there");
+            if good(&screen) {
+                return screen;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+        panic!("it never came to be:\n{screen}");
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        let _ = self.tmux(&["kill-server"]);
+    }
+}
+
+#[test]
+fn top_fills_a_terminal_and_leaves_it_at_a_key() {
+    let machine = Machine::start();
+    for (width, height) in [(80, 24), (120, 40)] {
+        let terminal = Terminal::open(width, height, &machine);
+        let screen = terminal.until(|screen| screen.contains("console/1"));
+        let lines: Vec<_> = screen.lines().collect();
+        assert_eq!(lines.len(), usize::from(height), "{screen}");
+        assert!(lines[0].starts_with("illico top: 1 machine"), "{screen}");
+        assert!(lines[1].starts_with("MACHINE") && lines[1].contains("EX/REQ EX/MiB"), "{screen}");
+        assert!(lines[2].starts_with("echo"), "{screen}");
+        assert!(lines.iter().any(|line| line.starts_with("vCPU") && line.contains("UNACC")), "{screen}");
+        assert_eq!(screen.contains("REST"), width == 80, "all reasons have room on a wide one:\n{screen}");
+        assert!(lines.last().unwrap().starts_with("q leaves"), "{screen}");
+        terminal.tmux(&["send-keys", "q"]).unwrap();
+        for _ in 0..600 {
+            if terminal.tmux(&["has-session"]).is_none() {
+                break;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+        assert_eq!(terminal.tmux(&["has-session"]), None, "it left");
     }
 }

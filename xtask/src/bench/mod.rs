@@ -4,6 +4,7 @@
 //! guests run in the lab, on a clock that counts instructions, so that they repeat. Nothing is asserted here.
 
 mod boot;
+mod counting;
 mod devices;
 mod figures;
 mod many;
@@ -26,6 +27,8 @@ pub use start::probe_programs;
 pub enum Part {
     /// A ten-instruction guest on this host's KVM: the whole process, beside a bare KVM.
     Start,
+    /// An exit up to the monitor and back on this host's KVM, with counters in and compiled out.
+    Counting,
     /// A stock kernel to its init, in the lab.
     Boot,
     /// Disks, in the lab.
@@ -47,6 +50,7 @@ pub fn run(parts: &[Part], pairs: usize) -> Result<ExitCode, Error> {
     for part in parts {
         let tables = match part {
             Part::Start => vec![start::measure(pairs)?],
+            Part::Counting => vec![counting::measure(pairs)?],
             Part::Boot => vec![boot::measure()?],
             Part::Block => vec![devices::block()?],
             Part::Net => vec![devices::net()?],

@@ -21,6 +21,7 @@ mod run;
 mod stats;
 mod stop;
 mod timeline;
+mod top;
 mod wait;
 
 use clap::{Parser, Subcommand};
@@ -46,6 +47,7 @@ pub use run::Run;
 pub use stats::Stats;
 pub use stop::Stop;
 pub use timeline::Timeline;
+pub use top::Top;
 pub use wait::Wait;
 
 /// Start a kernel in a microVM of its own, and see where every VMEXIT went.
@@ -98,6 +100,9 @@ pub enum Verb {
     /// Write man pages.
     #[command(after_help = man::HELP)]
     Man(Deferred<Man>),
+    /// Show what machines do and what it costs, every few seconds.
+    #[command(after_help = top::HELP)]
+    Top(Deferred<Top>),
     /// Show where a machine's exits go, while it runs.
     #[command(after_help = exits::HELP)]
     Exits(Deferred<Exits>),

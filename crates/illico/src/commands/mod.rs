@@ -22,6 +22,7 @@ pub mod rm;
 pub mod run;
 pub mod stats;
 pub mod stop;
+pub mod top;
 pub mod wait;
 
 use std::error::Error;

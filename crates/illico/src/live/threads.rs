@@ -15,6 +15,29 @@ pub struct Times {
     pub monitor: u64,
 }
 
+impl Times {
+    /// What has passed since `before`.
+    pub fn since(self, before: Self) -> Self {
+        Self {
+            guest: self.guest.saturating_sub(before.guest),
+            kernel: self.kernel.saturating_sub(before.kernel),
+            monitor: self.monitor.saturating_sub(before.monitor),
+        }
+    }
+}
+
+impl std::ops::Add for Times {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            guest: self.guest.saturating_add(other.guest),
+            kernel: self.kernel.saturating_add(other.kernel),
+            monitor: self.monitor.saturating_add(other.monitor),
+        }
+    }
+}
+
 /// A thread and its ticks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Thread {
@@ -22,6 +45,13 @@ pub struct Thread {
     pub name: String,
     /// Since it began.
     pub times: Times,
+}
+
+impl Thread {
+    /// The vCPU that it runs, if it does.
+    pub fn vcpu(&self) -> Option<u8> {
+        self.name.strip_prefix("vcpu")?.parse().ok()
+    }
 }
 
 /// All threads of a process; none if it is gone or somebody else's.
@@ -79,7 +109,7 @@ mod tests {
     #[test]
     fn this_process_has_threads_with_times() {
         let threads = of_process(std::process::id());
-        assert!(threads.iter().any(|thread| thread.name == "vcpu0"), "{threads:?}");
+        assert!(threads.iter().any(|thread| thread.vcpu() == Some(0)), "{threads:?}");
         assert_eq!(of_process(u32::MAX), []);
     }
 }

@@ -13,6 +13,7 @@ pub mod progress;
 pub mod ps;
 pub mod table;
 pub mod timeline;
+pub mod top;
 
 use std::error::Error;
 
