@@ -7,6 +7,7 @@ mod direct;
 pub mod ext4;
 pub mod guest;
 pub mod stage;
+pub mod user;
 
 pub use stage::{Guest, Ran, Stage};
 

@@ -47,8 +47,8 @@ pub struct Stage {
     memory_mib: u32,
     timeout: Duration,
     profile: Profile,
-    /// Counts are compared with what other monitors need in the lab, so they are taken there.
-    counting: bool,
+    /// Why it must be in the lab, if it must.
+    only_in_the_lab: Option<&'static str>,
 }
 
 #[derive(Debug)]
@@ -76,7 +76,7 @@ impl Stage {
             memory_mib: 3072,
             timeout: Duration::from_secs(600),
             profile: Profile::Dev,
-            counting: false,
+            only_in_the_lab: None,
         }
     }
 
@@ -94,7 +94,7 @@ impl Stage {
 
     /// Boots a guest and counts KVM's exits meanwhile.
     pub fn count(mut self, name: &str, options: &str) -> Stage {
-        self.counting = true;
+        self.only_in_the_lab = Some("that is where exits are compared");
         self.fetch.push(format!("{name}.exits"));
         self.script(&format!("count {name} {options}")).guest(name)
     }
@@ -148,6 +148,12 @@ impl Stage {
         self
     }
 
+    /// Not on this host, because of this.
+    pub fn only_in_the_lab(mut self, why: &'static str) -> Stage {
+        self.only_in_the_lab = Some(why);
+        self
+    }
+
     /// With the release build: where the figure is about the program that is shipped.
     pub fn release(mut self) -> Stage {
         self.profile = Profile::Release;
@@ -164,7 +170,7 @@ impl Stage {
         let illico = project::illico(self.profile)?;
         let guests = self.guests.clone();
         let wanted = self.fetch.clone();
-        let (status, output, files) = match direct::why_not(self.counting) {
+        let (status, output, files) = match direct::why_not(self.only_in_the_lab) {
             None => {
                 eprintln!("on this host's /dev/kvm");
                 direct::run(&self, &illico)?

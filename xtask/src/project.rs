@@ -44,5 +44,15 @@ pub fn program(package: &str, name: &str, profile: Profile) -> Result<PathBuf, E
 fn cargo() -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(root());
+    // What cargo told this process about its own package would make build scripts that look at it run again, and with
+    // them all that is built on theirs.
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("CARGO_PKG_")
+            || name == "CARGO_MANIFEST_DIR"
+            || name == "CARGO_MANIFEST_LINKS"
+        {
+            command.env_remove(name);
+        }
+    }
     command
 }

@@ -84,8 +84,7 @@ pub struct Run {
     #[arg(long, value_name = "SIZE", allow_negative_numbers = true)]
     pub scratch: Option<String>,
 
-    /// Kernel of the guest [default: what `illico kernel ls` marks]. With a file other than Linux, IMAGE is its disk,
-    /// as for `illico boot`. Example: --kernel vmlinuz
+    /// Kernel of the guest, by name or file [default: what `illico kernel ls` marks]. Example: --kernel ./vmlinuz
     #[arg(long, value_name = "FILE")]
     pub kernel: Option<PathBuf>,
 

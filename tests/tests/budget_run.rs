@@ -1,0 +1,43 @@
+//! What `illico run -- true` costs, as counts: from exec to exit, on the host's own files, with the stock 6.12 kernel.
+//!
+//! KVM's tracepoint counts; host interrupts (INTR) are left out, and the best of three tries holds (see `budget_boot.rs`).
+
+use illico_tests::user::{online, stage};
+use illico_tests::{Guest, within};
+
+/// `count_run NAME run|online WORDS`: `illico run` with these words, as the plain user, its exits counted by KVM and by itself.
+const COUNT: &str = r#"
+count_run() {
+    name=$1; shift
+    kind=$1; shift
+    echo "$kind --exits --exits-json /tmp/$name.json $*" >/tmp/$name.sh
+    count-exits su user -c "PATH=$PATH; . /home/user/.cases; . /tmp/$name.sh" >$name.console 2>$name.messages
+    echo $? >$name.status
+    cp /tmp/$name.json .
+    cp /tmp/exits.txt $name.exits
+}
+"#;
+
+fn counted(guest: &Guest, most: u64) -> Result<(), String> {
+    let exits = guest.counted();
+    let table = format!("{} (budget: {most} without INTR):\n{exits}{}", guest.name, guest.messages);
+    eprintln!("{table}");
+    if guest.status == 0 && exits.without_intr() <= most { Ok(()) } else { Err(table) }
+}
+
+#[test]
+fn a_program_on_the_host_s_files_runs_within_2600_exits() {
+    within(3, || {
+        let ran = stage().script(COUNT).script("count_run none run -- true").fetch("none.exits").guest("none").run();
+        counted(&ran.guest("none"), 2600)
+    });
+}
+
+#[test]
+fn with_the_network_of_the_user_it_is_3000() {
+    within(3, || {
+        let ran =
+            online().script(COUNT).script("count_run user online -- true").fetch("user.exits").guest("user").run();
+        counted(&ran.guest("user"), 3000)
+    });
+}
