@@ -1,8 +1,13 @@
 //! Builds guest/init by a cargo of its own: it is a static program of another workspace, always optimised, whatever is
 //! being built here.
 
+use std::fs::File;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
 
 /// What an outer cargo, clippy or coverage run puts into the environment, and would make the program something else.
 const NOT_INHERITED: [&str; 7] = [
@@ -35,7 +40,17 @@ fn main() {
     for source in SOURCES {
         println!("cargo:rerun-if-changed={}", guest.join(source).display());
     }
-    build(&variable("CARGO"), &guest.join("init"), &variable("OUT_DIR").join("init"));
+    let out = variable("OUT_DIR");
+    let target = out.join("init");
+    build(&variable("CARGO"), &guest.join("init"), &target);
+    pack(&target.join(TARGET).join("release/init"), &out.join("init.gz")).expect("the program can be packed");
+}
+
+/// Half of its size is saved in the program that carries it.
+fn pack(program: &Path, packed: &Path) -> std::io::Result<()> {
+    let mut packer = GzEncoder::new(File::create(packed)?, Compression::best());
+    packer.write_all(&std::fs::read(program)?)?;
+    packer.finish().map(drop)
 }
 
 fn build(cargo: &Path, init: &Path, target: &Path) {

@@ -45,7 +45,7 @@ impl Kernel {
     /// What it starts with. `console`: it has one.
     pub fn initramfs(&self, spec: &RunSpec, console: bool) -> Result<Vec<u8>, Failure> {
         let also: &[&str] = if console { &["virtio_console"] } else { &[] };
-        Ok(initramfs::generate(&self.0, spec, also, illico_init_image::IMAGE)?)
+        Ok(initramfs::generate(&self.0, spec, also, &illico_init_image::image())?)
     }
 }
 
