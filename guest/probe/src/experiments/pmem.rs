@@ -1,5 +1,6 @@
 //! `pmem`: maps the region that a pmem device announces (VirtIO 1.3, 5.19), reads all of it `probe.passes=N` times (the
-//! first time faults its pages in), with `probe.write=<offset>` writes a word there, and asks for a flush.
+//! first time faults its pages in; the least time is told, as an interruption only ever adds), with
+//! `probe.write=<offset>` writes a word there, and asks for a flush.
 
 use super::{Failure, Outcome};
 use crate::device::Kind;
@@ -31,11 +32,11 @@ pub(super) fn run(machine: &Machine) -> Outcome {
     }
     let region = Region(start as usize);
     let passes = machine.command_line.number("passes", 1).max(1);
-    let (mut sum, mut spent) = (0, 0);
+    let (mut sum, mut spent) = (0, u64::MAX);
     for _ in 0..passes {
         let before = cycles();
         sum = (0..size).step_by(8).fold(0_u64, |sum, offset| sum.wrapping_add(region.read(offset as usize)));
-        spent = cycles().wrapping_sub(before);
+        spent = spent.min(cycles().wrapping_sub(before));
     }
     say!(
         "pmem start={start:#x} size={size:#x} first={:#x} sum={sum:#x} passes={passes} cycles={spent}",

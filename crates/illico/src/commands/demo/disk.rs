@@ -103,7 +103,7 @@ fn by_memory(kvm: &Kvm, clock: &Clock, image: &File) -> Result<Path, Failure> {
         heard.figure("pmem", "cycles").map(|ticks| (heard, ticks))
     };
     let ((once, _), (often, ticks)) = (run(1)?, run(1 + PASSES)?);
-    // Of the last pass alone, when all pages had been touched.
+    // Of the fastest pass alone: of one when all pages had been touched.
     Ok(difference(&once, &often, PASSES * BLOCKS, clock.milliseconds(ticks) * 1e3 / BLOCKS as f64))
 }
 
