@@ -4,7 +4,7 @@ SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 # What a build needs; the lab's own packages (QEMU, busybox, ...) are installed by xtask when it needs them.
 BUILD_PACKAGES := gcc libc6-dev
 TEST_PACKAGES := $(BUILD_PACKAGES) g++ acpica-tools e2fsprogs iproute2 erofs-utils tmux xz-utils
-FUZZ_SECONDS ?= 20
+FUZZ_SECONDS ?= 10
 
 .PHONY: run test unit lab-test fuzz check packages test-packages
 
