@@ -33,10 +33,11 @@ impl Registry {
         let program = packages::find_program("docker-registry").expect("installed");
         let mut command = Command::new(program);
         command.arg("serve").arg(configuration).stdout(Stdio::null()).stderr(Stdio::null());
-        let process = command.spawn().expect("the registry starts");
+        // Made at once: it ends the process however this ends.
+        let registry = Self { process: command.spawn().expect("the registry starts"), port };
         for _ in 0..300 {
             if TcpStream::connect(("127.0.0.1", port)).is_ok() {
-                return Self { process, port };
+                return registry;
             }
             std::thread::sleep(Duration::from_millis(100));
         }

@@ -47,7 +47,7 @@ fn stored(folder: &Path) -> Vec<String> {
 /// A folder with a tar of two MiB that are not zero.
 fn folder() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
-    let tar = Archive::new().directory("etc").file("etc/large", &[7; 2 << 20]).end();
+    let tar = Archive::new().directory("etc").file("etc/large", &vec![7; 2 << 20]).end();
     fs::write(folder.path().join("rootfs.tar"), tar).unwrap();
     folder
 }

@@ -36,7 +36,7 @@ fn requests_of_a_disk_are_shown_as_they_lie_in_memory() {
     assert_eq!(status, Some(0), "{shown}");
     for word in [
         "disk0:0 chain 1: available ring[0] = ",
-        "disk0:0 chain 3: used ring[2] = { id ",
+        "disk0:0 chain 2: used ring[1] = { id ",
         ", len 16, flags 0x",
         ", len 1, flags 0x2 WRITE",
         "NEXT|WRITE, next ",
