@@ -17,7 +17,6 @@ mod since;
 mod status;
 mod terminal;
 mod timeline;
-#[allow(dead_code, reason = "sockets and further files are for `illico run`")]
 mod vms;
 
 use std::process::ExitCode;

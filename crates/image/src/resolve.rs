@@ -10,11 +10,11 @@ use crate::digest::Digest;
 use crate::error::Error;
 use crate::layer::Root;
 use crate::origin::archive::{Archive, DockerArchive};
-use crate::origin::layout::{Files, Layout};
+use crate::origin::layout::{self, Files};
 use crate::origin::{Origin, folder};
 use crate::progress::{Progress, Watch};
 use crate::reference::Reference;
-use crate::registry::Remote;
+use crate::registry;
 use crate::source::{ImageSource, RootKind};
 use crate::store::{Image, Record, RootFile, Store};
 use crate::verified::WrongContent;
@@ -43,7 +43,7 @@ impl Store {
 
     /// The image that a registry has under this name now.
     pub fn pull(&self, name: &Reference, watch: Watch<'_>) -> Result<Image, Error> {
-        let image = self.add(&Remote::open(name, self.plain_http)?, watch)?;
+        let image = self.add(&registry::open(name, self.plain_http)?, watch)?;
         if let Some(id) = image.id {
             self.tag(name, id)?;
         }
@@ -55,7 +55,7 @@ impl Store {
         match source {
             ImageSource::Registry(name) => self.pull(name, watch),
             ImageSource::Layout { path, name } => {
-                self.add(&Layout::open(Files::Folder(path.clone()), path, name.as_deref())?, watch)
+                self.add(&layout::open(Files::Folder(path.clone()), path, name.as_deref())?, watch)
             }
             ImageSource::Tar { path, name } => self.add_tar(path, name.as_deref(), watch),
             ImageSource::Folder(path) => self.add_folder(path, watch),
@@ -100,7 +100,7 @@ impl Store {
         let file = self.plain(file, path, watch)?;
         let archive = Archive::index(file).map_err(|source| Error::Tar { image: image.clone(), source })?;
         if archive.has(b"oci-layout") && archive.has(b"index.json") {
-            return self.add(&Layout::open(Files::Archive(archive), path, name)?, watch);
+            return self.add(&layout::open(Files::Archive(archive), path, name)?, watch);
         }
         if archive.has(b"manifest.json") {
             return self.add(&DockerArchive::open(archive, path, name)?, watch);

@@ -4,8 +4,8 @@ use std::fs::File;
 use std::io::{Read, Take};
 use std::path::{Path, PathBuf};
 
-use super::Origin;
 use super::archive::Archive;
+use super::oci_image::{Blobs, OciImage};
 use crate::digest::Digest;
 use crate::error::Error;
 use crate::oci::{DOCUMENT_MAX, Descriptor, Document, DocumentError, Manifest, for_this_machine};
@@ -23,7 +23,7 @@ pub(crate) enum Files {
 }
 
 impl Files {
-    fn open(&self, image: &str, name: &str) -> Result<Box<dyn Read + '_>, Error> {
+    fn file(&self, image: &str, name: &str) -> Result<Box<dyn Read + '_>, Error> {
         match self {
             Self::Folder(folder) => {
                 let path = folder.join(name);
@@ -37,49 +37,27 @@ impl Files {
     }
 }
 
-/// One image of a layout.
-pub(crate) struct Layout {
-    files: Files,
-    name: String,
-    configuration: Vec<u8>,
-    manifest: Manifest,
-}
-
-impl Layout {
-    /// The image of this name in the layout, or its only one.
-    pub(crate) fn open(files: Files, path: &Path, wanted: Option<&str>) -> Result<Self, Error> {
-        let name = path.display().to_string();
-        let mut index = Vec::new();
-        let read = bounded(files.open(&name, "index.json")?).read_to_end(&mut index);
-        read.map_err(Error::file("read", path.join("index.json")))?;
-        let Document::Index(manifests) = Document::parse(&index).map_err(Error::document(&name))? else {
-            return Err(Error::Missing { image: name, what: "list of manifests in its index.json".to_owned() });
-        };
-        let chosen = choose(&manifests, wanted, &name)?;
-        let manifest = descend(&files, &name, chosen)?;
-        manifest.check().map_err(Error::document(&name))?;
-        let configuration = read_blob(&files, &name, &manifest.config)?;
-        Ok(Self { files, name, configuration, manifest })
+impl Blobs for Files {
+    fn open(&self, image: &str, blob: &Descriptor) -> Result<Box<dyn Read + '_>, Error> {
+        let file = self.file(image, &path_of(blob.digest))?;
+        Ok(Box::new(Verified::new(file, blob.size, blob.digest)))
     }
 }
 
-impl Origin for Layout {
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    fn configuration(&self) -> &[u8] {
-        &self.configuration
-    }
-
-    fn layers(&self) -> Vec<Option<u64>> {
-        self.manifest.layers.iter().map(|layer| Some(layer.size)).collect()
-    }
-
-    fn open(&self, layer: usize) -> Result<Box<dyn Read + '_>, Error> {
-        let missing = || Error::Missing { image: self.name.clone(), what: format!("layer {layer}") };
-        open_blob(&self.files, &self.name, self.manifest.layers.get(layer).ok_or_else(missing)?)
-    }
+/// The image of this name in the layout, or its only one.
+pub(crate) fn open(files: Files, path: &Path, wanted: Option<&str>) -> Result<OciImage<Files>, Error> {
+    let name = path.display().to_string();
+    let mut index = Vec::new();
+    let read = bounded(files.file(&name, "index.json")?).read_to_end(&mut index);
+    read.map_err(Error::file("read", path.join("index.json")))?;
+    let Document::Index(manifests) = Document::parse(&index).map_err(Error::document(&name))? else {
+        return Err(Error::Missing { image: name, what: "list of manifests in its index.json".to_owned() });
+    };
+    let chosen = choose(&manifests, wanted, &name)?;
+    let manifest = descend(&files, &name, chosen)?;
+    manifest.check().map_err(Error::document(&name))?;
+    let configuration = read_blob(&files, &name, &manifest.config)?;
+    Ok(OciImage { name, manifest, configuration, blobs: files })
 }
 
 fn choose<'a>(manifests: &'a [Descriptor], wanted: Option<&str>, image: &str) -> Result<&'a Descriptor, Error> {
@@ -122,14 +100,9 @@ fn descend(files: &Files, image: &str, first: &Descriptor) -> Result<Manifest, E
     Err(Error::Document { image: image.to_owned(), source: DocumentError::Neither })
 }
 
-fn open_blob<'a>(files: &'a Files, image: &str, blob: &Descriptor) -> Result<Box<dyn Read + 'a>, Error> {
-    let file = files.open(image, &path_of(blob.digest))?;
-    Ok(Box::new(Verified::new(file, blob.size, blob.digest)))
-}
-
 fn read_blob(files: &Files, image: &str, blob: &Descriptor) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::new();
-    let read = bounded(open_blob(files, image, blob)?).read_to_end(&mut bytes);
+    let read = bounded(files.open(image, blob)?).read_to_end(&mut bytes);
     read.map_err(Error::file("read", path_of(blob.digest)))?;
     Ok(bytes)
 }

@@ -3,6 +3,7 @@
 pub(crate) mod archive;
 pub(crate) mod folder;
 pub(crate) mod layout;
+pub(crate) mod oci_image;
 
 use std::io::Read;
 

@@ -36,7 +36,7 @@ const AUTHORITIES: [&str; 4] = [
 
 /// A repository.
 #[derive(Debug)]
-pub(super) struct Client {
+pub(crate) struct Client {
     agent: Agent,
     host: String,
     /// Up to the repository, without a slash at the end.

@@ -12,8 +12,8 @@ use std::io::Read;
 
 use crate::digest::Digest;
 use crate::error::Error;
-use crate::oci::{DOCUMENT_MAX, Descriptor, Document, Manifest, for_this_machine};
-use crate::origin::Origin;
+use crate::oci::{DOCUMENT_MAX, Descriptor, Document, for_this_machine};
+use crate::origin::oci_image::{Blobs, OciImage};
 use crate::reference::Reference;
 use crate::verified::{Verified, WrongContent};
 use blob::Blob;
@@ -44,61 +44,38 @@ pub enum RegistryError {
     NoAuthorities { path: String },
 }
 
-/// One image of a registry.
-pub(crate) struct Remote {
-    client: Client,
-    name: String,
-    configuration: Vec<u8>,
-    manifest: Manifest,
-}
-
-impl Remote {
-    /// Asks for everything but the layers.
-    pub(crate) fn open(name: &Reference, plain_http: bool) -> Result<Self, Error> {
-        let image = name.familiar();
-        let failed = |source| Error::Registry { image: image.clone(), source };
-        let client = Client::new(name, plain_http).map_err(failed)?;
-        let bytes = client.manifest(&name.manifest(), name.digest()).map_err(failed)?;
-        let manifest = match Document::parse(&bytes).map_err(Error::document(&image))? {
-            Document::Manifest(manifest) => manifest,
-            Document::Index(manifests) => {
-                let chosen = for_this_machine(&manifests).map_err(Error::document(&image))?;
-                let bytes = client.manifest(&chosen.digest.to_string(), Some(chosen.digest)).map_err(failed)?;
-                match Document::parse(&bytes).map_err(Error::document(&image))? {
-                    Document::Manifest(manifest) => manifest,
-                    // The specification allows it, and no builder makes it.
-                    Document::Index(_) => return Err(Error::document(&image)(crate::oci::DocumentError::Neither)),
-                }
+/// The image of a registry, but for its layers, which are asked for as they are read.
+pub(crate) fn open(name: &Reference, plain_http: bool) -> Result<OciImage<Client>, Error> {
+    let image = name.familiar();
+    let failed = |source| Error::Registry { image: image.clone(), source };
+    let client = Client::new(name, plain_http).map_err(failed)?;
+    let bytes = client.manifest(&name.manifest(), name.digest()).map_err(failed)?;
+    let manifest = match Document::parse(&bytes).map_err(Error::document(&image))? {
+        Document::Manifest(manifest) => manifest,
+        Document::Index(manifests) => {
+            let chosen = for_this_machine(&manifests).map_err(Error::document(&image))?;
+            let bytes = client.manifest(&chosen.digest.to_string(), Some(chosen.digest)).map_err(failed)?;
+            match Document::parse(&bytes).map_err(Error::document(&image))? {
+                Document::Manifest(manifest) => manifest,
+                // The specification allows it, and no builder makes it.
+                Document::Index(_) => return Err(Error::document(&image)(crate::oci::DocumentError::Neither)),
             }
-        };
-        manifest.check().map_err(Error::document(&image))?;
-        let mut configuration = Vec::new();
-        let blob = open(&client, &manifest.config).take(DOCUMENT_MAX).read_to_end(&mut configuration);
-        blob.map_err(|error| failed(client.unreadable(error)))?;
-        Ok(Self { client, name: image, configuration, manifest })
+        }
+    };
+    manifest.check().map_err(Error::document(&image))?;
+    let mut configuration = Vec::new();
+    let read = blob(&client, &manifest.config).take(DOCUMENT_MAX).read_to_end(&mut configuration);
+    read.map_err(|error| failed(client.unreadable(error)))?;
+    Ok(OciImage { name: image, manifest, configuration, blobs: client })
+}
+
+impl Blobs for Client {
+    fn open(&self, _image: &str, descriptor: &Descriptor) -> Result<Box<dyn Read + '_>, Error> {
+        Ok(Box::new(blob(self, descriptor)))
     }
 }
 
-impl Origin for Remote {
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    fn configuration(&self) -> &[u8] {
-        &self.configuration
-    }
-
-    fn layers(&self) -> Vec<Option<u64>> {
-        self.manifest.layers.iter().map(|layer| Some(layer.size)).collect()
-    }
-
-    fn open(&self, layer: usize) -> Result<Box<dyn Read + '_>, Error> {
-        let missing = || Error::Missing { image: self.name.clone(), what: format!("layer {layer}") };
-        Ok(Box::new(open(&self.client, self.manifest.layers.get(layer).ok_or_else(missing)?)))
-    }
-}
-
-fn open<'a>(client: &'a Client, blob: &Descriptor) -> Verified<Blob<'a>> {
+fn blob<'a>(client: &'a Client, blob: &Descriptor) -> Verified<Blob<'a>> {
     Verified::new(Blob::new(client, blob.digest, blob.size), blob.size, blob.digest)
 }
 
