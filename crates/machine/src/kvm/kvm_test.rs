@@ -336,14 +336,6 @@ fn guest_with_interrupts(wait: &[u8]) -> Guest {
 }
 
 #[test]
-fn a_message_reaches_the_guest() {
-    let mut guest = guest_with_interrupts(&SPIN);
-    assert!(matches!(guest.run(Entry::Resume), Exit::PortWrite { port: 0x505, .. }));
-    guest.vm.signal_msi(MsiMessage { address: 0xfee0_0000, data: VECTOR }).unwrap();
-    assert_eq!(guest.run(Entry::Resume), done());
-}
-
-#[test]
 fn an_eventfd_wakes_a_halted_guest_through_its_route() {
     // hlt
     let mut guest = guest_with_interrupts(&[&[0xf4], SPIN.as_slice()].concat());

@@ -10,7 +10,7 @@ use illico_memory::{GuestAddress, Ram, Window};
 use kvm_bindings::{
     KVM_CAP_PMU_CAPABILITY, KVM_CAP_SPLIT_IRQCHIP, KVM_IRQ_ROUTING_MSI, KVM_MEM_READONLY, KVM_PMU_CAP_DISABLE,
     KvmIrqRouting, kvm_enable_cap, kvm_irq_routing_entry, kvm_irq_routing_entry__bindgen_ty_1, kvm_irq_routing_msi,
-    kvm_irq_routing_msi__bindgen_ty_1, kvm_msi, kvm_userspace_memory_region,
+    kvm_irq_routing_msi__bindgen_ty_1, kvm_userspace_memory_region,
 };
 use kvm_ioctls::{IoEventAddress, NoDatamatch, VmFd};
 use vmm_sys_util::eventfd::EventFd;
@@ -180,19 +180,6 @@ impl Vm {
         })?;
         let set = timed_with("KVM_SET_GSI_ROUTING", || format!("{count} routes"), || self.fd.set_gsi_routing(&table));
         set.map_err(KvmError::refused(format!("set {count} interrupt routes")))
-    }
-
-    /// Delivers one message now.
-    pub fn signal_msi(&self, message: MsiMessage) -> Result<(), KvmError> {
-        let msi = kvm_msi {
-            address_lo: message.address as u32,
-            address_hi: (message.address >> 32) as u32,
-            data: message.data,
-            ..Default::default()
-        };
-        // Above 0: delivered; 0: the guest blocks it, which is its own affair.
-        self.fd.signal_msi(msi).map_err(KvmError::refused(format!("deliver {message:x?}")))?;
-        Ok(())
     }
 
     /// Makes vCPU `index`, which is its APIC id as well. Number 0 is the one that starts.

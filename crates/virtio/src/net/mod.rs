@@ -202,5 +202,10 @@ impl std::fmt::Debug for Net {
 }
 
 #[cfg(test)]
+#[path = "multiqueue_test.rs"]
+mod multiqueue_tests;
+#[cfg(test)]
+mod test_card;
+#[cfg(test)]
 #[path = "net_test.rs"]
 mod tests;
