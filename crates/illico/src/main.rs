@@ -9,6 +9,8 @@ mod agent;
 mod budget;
 mod cli;
 mod commands;
+mod comparison;
+mod failure;
 mod live;
 mod output;
 mod session;

@@ -6,9 +6,7 @@
 mod compute;
 mod console;
 mod disk;
-mod findings;
 mod page;
-mod spread;
 mod start;
 mod wild;
 
@@ -18,16 +16,8 @@ use illico_machine::kvm::{Kvm, cycles};
 
 use crate::cli::Demo;
 use crate::commands::Failure;
-use crate::output::demo::{Screen, html, view};
+use crate::output::demo::{Findings, Host, SCHEMA, Screen, html, view};
 use crate::status::Status;
-
-pub use compute::Compute;
-pub use console::{Console, Way};
-pub use disk::{Disk, Path};
-pub use findings::{Findings, Host};
-pub use spread::Spread;
-pub use start::{Namespaces, Start};
-pub use wild::{Deed, Wild};
 
 /// Makes the experiments and shows them.
 pub fn run(options: &Demo) -> Result<Status, Failure> {
@@ -44,7 +34,7 @@ pub fn run(options: &Demo) -> Result<Status, Failure> {
     let disk = screen.measure(|| disk::measure(&kvm, &clock), view::disk)?;
     let wild = screen.measure(wild::measure, view::wild)?;
     let seconds = clock.begun.elapsed().as_secs_f64();
-    let findings = Findings { schema: findings::SCHEMA, host, seconds, compute, start, console, disk, wild };
+    let findings = Findings { schema: SCHEMA, host, seconds, compute, start, console, disk, wild };
     if let Some(page) = page {
         page.fill(&html::page(&findings))?;
     }

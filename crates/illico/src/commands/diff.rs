@@ -1,6 +1,5 @@
 //! `illico diff`: two reports of exits side by side, read from files or made by booting a guest twice.
 
-mod compare;
 mod twice;
 
 use std::path::Path;
@@ -9,10 +8,9 @@ use illico_machine::report::{Report, SCHEMA};
 
 use crate::cli::Diff;
 use crate::commands::Failure;
+use crate::comparison::Comparison;
 use crate::output;
 use crate::status::Status;
-
-pub use compare::{Comparison, Row};
 
 /// Compares and prints.
 pub fn run(options: &Diff) -> Result<Status, Failure> {

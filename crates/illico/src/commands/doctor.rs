@@ -7,7 +7,6 @@ mod capabilities;
 mod cgroup;
 mod cpu;
 mod entropy;
-mod finding;
 mod huge_pages;
 mod io_uring;
 mod kvm;
@@ -22,7 +21,7 @@ use crate::commands::Failure;
 use crate::output;
 use crate::status::Status;
 
-pub use finding::{Finding, Verdict};
+pub use crate::output::doctor::{Finding, Verdict};
 
 /// Looks at everything and says what was found.
 pub fn run(options: &Doctor) -> Result<Status, Failure> {

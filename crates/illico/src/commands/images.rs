@@ -2,46 +2,13 @@
 
 use std::io::{Write, stdout};
 
-use illico_image::{Store, Stored};
-use serde::Serialize;
+use illico_image::Store;
 
 use crate::cli::{Images, Prune, Rmi};
 use crate::commands::Failure;
 use crate::output;
+use crate::output::images::Row;
 use crate::status::Status;
-
-/// One image. docs/images.md lists the fields.
-#[derive(Debug, Serialize)]
-pub struct Row {
-    /// The digest of its configuration, or of what it was imported from.
-    pub id: String,
-    /// As short as people write them.
-    pub names: Vec<String>,
-    /// Bytes on this host's disk.
-    pub disk: u64,
-    /// The length of the file system that a guest sees.
-    pub size: u64,
-    /// `erofs`, `ext4` or `squashfs`.
-    pub kind: &'static str,
-    /// When it came into the store, in seconds since 1970.
-    pub stored: u64,
-    /// What it was made from.
-    pub source: String,
-}
-
-impl From<Stored> for Row {
-    fn from(image: Stored) -> Self {
-        Self {
-            id: image.id.to_string(),
-            names: image.names,
-            disk: image.disk,
-            size: image.record.size,
-            kind: image.record.kind.name(),
-            stored: image.record.stored,
-            source: image.record.source,
-        }
-    }
-}
 
 /// Lists the store.
 pub fn list(options: &Images) -> Result<Status, Failure> {

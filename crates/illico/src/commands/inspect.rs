@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::cli::Inspect;
 use crate::commands::Failure;
-use crate::commands::ps::Row;
+use crate::output::ps::Row;
 use crate::status::Status;
 use crate::vms::Vms;
 

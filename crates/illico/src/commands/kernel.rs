@@ -1,32 +1,14 @@
 //! `illico kernel`: kernels for guests, in the store and on the host.
 
 use std::io::{Write, stdout};
-use std::path::PathBuf;
 
 use illico_image::kernels::{Kernel as Stored, Kernels};
-use serde::Serialize;
 
 use crate::cli::{Kernel, KernelAction};
 use crate::commands::Failure;
 use crate::output;
+use crate::output::kernels::Row;
 use crate::status::Status;
-
-/// One kernel. docs/kernels.md lists the fields.
-#[derive(Debug, Serialize)]
-pub struct Row {
-    /// Its name in the store, or `host`.
-    pub name: String,
-    /// What `uname -r` says in it.
-    pub release: String,
-    /// Whether guests have it if nothing else is asked for.
-    pub default: bool,
-    /// Where it came from: a package, a file, or `this host`.
-    pub origin: String,
-    /// Its file.
-    pub image: PathBuf,
-    /// Its modules.
-    pub modules: Option<PathBuf>,
-}
 
 /// Does what is asked.
 pub fn run(options: &Kernel) -> Result<Status, Failure> {

@@ -25,7 +25,4 @@ pub mod stop;
 pub mod top;
 pub mod wait;
 
-use std::error::Error;
-
-/// Why a verb could not do its work; printed as one line that names the option or file, and the fix.
-pub type Failure = Box<dyn Error + Send + Sync>;
+pub use crate::failure::Failure;

@@ -6,23 +6,11 @@ use std::io::Write;
 
 use crate::cli::Stats;
 use crate::commands::Failure;
-use crate::live::{self, Thread};
+use crate::live;
 use crate::output;
+use crate::output::metrics::Running;
 use crate::status::Status;
 use crate::vms::{Name, Vm, Vms};
-
-/// A machine that runs, for [`output::metrics`].
-#[derive(Debug)]
-pub struct Running {
-    /// Its name.
-    pub name: String,
-    /// What it runs, if it is known.
-    pub image: Option<String>,
-    /// Its figures.
-    pub report: illico_machine::report::Report,
-    /// The threads of its monitor.
-    pub threads: Vec<Thread>,
-}
 
 /// Prints or serves.
 pub fn run(options: &Stats) -> Result<Status, Failure> {

@@ -13,7 +13,7 @@ use illico_virtio::complaints::say;
 use illico_virtio::event_loop::{Fault, Polling, Source, Worker};
 
 use super::{COUNTERS, EXITS, REFRESH};
-use crate::commands::Failure;
+use crate::failure::Failure;
 use crate::vms::Folder;
 
 /// Makes the file that a machine counts in, in its folder of sockets. Nobody but its user may read it, and nobody write.

@@ -2,18 +2,22 @@
 //!
 //! `view` says each experiment in words and bars; this file draws them with characters, `html` and `svg` as a page.
 
+mod findings;
 pub mod html;
+mod spread;
 mod svg;
 pub mod view;
 mod words;
 
 use std::io::{IsTerminal, Write, stdout};
 
-use crate::commands::Failure;
-use crate::commands::demo::Host;
+use crate::failure::Failure;
 use crate::output::colour;
 use crate::terminal;
 use view::{Bar, Section, Whose};
+
+pub use findings::{Compute, Console, Deed, Disk, Findings, Host, Namespaces, Path, SCHEMA, Start, Way, Wild};
+pub use spread::Spread;
 
 /// Before and after what is drawn: nothing, where there is no colour.
 #[derive(Debug, Clone, Copy)]

@@ -1,5 +1,5 @@
 use super::*;
-use crate::commands::demo::{Compute, Console, Deed, Disk, Namespaces, Path, Spread, Start, Way, Wild};
+use crate::output::demo::{Compute, Console, Deed, Disk, Namespaces, Path, Spread, Start, Way, Wild};
 
 fn sections() -> [Section; 5] {
     let spread = |median| Spread::of(vec![median, median, median * 9.0]);

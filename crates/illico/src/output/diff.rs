@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::commands::diff::{Comparison, Row};
+use crate::comparison::{Comparison, Row};
 
 /// The comparison: what the kernel handled, what came up, and what the queues did.
 pub fn table(comparison: &Comparison, colour: bool) -> String {

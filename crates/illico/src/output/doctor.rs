@@ -1,8 +1,10 @@
 //! What `illico doctor` found, for people.
 
+mod finding;
+
 use std::fmt::Write;
 
-use crate::commands::doctor::{Finding, Verdict};
+pub use finding::{Finding, Verdict};
 
 /// A line for each finding, one for each fix, and the sum of it all.
 pub fn lines(findings: &[Finding], colour: bool) -> String {

@@ -1,7 +1,42 @@
-//! The table of `illico images`.
+//! What `illico images` prints of an image, as data and as a table.
 
-use crate::commands::images::Row;
+use illico_image::Stored;
+use serde::Serialize;
+
 use crate::output::table;
+
+/// One image. docs/images.md lists the fields.
+#[derive(Debug, Serialize)]
+pub struct Row {
+    /// The digest of its configuration, or of what it was imported from.
+    pub id: String,
+    /// As short as people write them.
+    pub names: Vec<String>,
+    /// Bytes on this host's disk.
+    pub disk: u64,
+    /// The length of the file system that a guest sees.
+    pub size: u64,
+    /// `erofs`, `ext4` or `squashfs`.
+    pub kind: &'static str,
+    /// When it came into the store, in seconds since 1970.
+    pub stored: u64,
+    /// What it was made from.
+    pub source: String,
+}
+
+impl From<Stored> for Row {
+    fn from(image: Stored) -> Self {
+        Self {
+            id: image.id.to_string(),
+            names: image.names,
+            disk: image.disk,
+            size: image.record.size,
+            kind: image.record.kind.name(),
+            stored: image.record.stored,
+            source: image.record.source,
+        }
+    }
+}
 
 /// A line for each name of an image, below a head. `now` is in seconds since 1970.
 pub fn table(rows: &[Row], now: u64) -> String {

@@ -1,7 +1,27 @@
-//! Kernels, a line each.
+//! What `illico kernel ls` prints of a kernel, as data and as a table.
 
-use crate::commands::kernel::Row;
+use std::path::PathBuf;
+
+use serde::Serialize;
+
 use crate::output::table;
+
+/// One kernel. docs/kernels.md lists the fields.
+#[derive(Debug, Serialize)]
+pub struct Row {
+    /// Its name in the store, or `host`.
+    pub name: String,
+    /// What `uname -r` says in it.
+    pub release: String,
+    /// Whether guests have it if nothing else is asked for.
+    pub default: bool,
+    /// Where it came from: a package, a file, or `this host`.
+    pub origin: String,
+    /// Its file.
+    pub image: PathBuf,
+    /// Its modules.
+    pub modules: Option<PathBuf>,
+}
 
 /// The table of `illico kernel ls`.
 pub fn table(rows: &[Row]) -> String {

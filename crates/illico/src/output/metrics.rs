@@ -3,7 +3,20 @@
 
 use std::fmt::Write;
 
-use crate::commands::stats::Running;
+use crate::live::Thread;
+
+/// A machine that runs.
+#[derive(Debug)]
+pub struct Running {
+    /// Its name.
+    pub name: String,
+    /// What it runs, if it is known.
+    pub image: Option<String>,
+    /// Its figures.
+    pub report: illico_machine::report::Report,
+    /// The threads of its monitor.
+    pub threads: Vec<Thread>,
+}
 
 /// Ticks of `/proc` in a second: USER_HZ of all Linux on x86.
 const TICKS: f64 = 100.0;

@@ -8,6 +8,7 @@ pub mod doctor;
 pub mod exits;
 pub mod images;
 pub mod kernels;
+mod markup;
 pub mod metrics;
 pub mod progress;
 pub mod ps;

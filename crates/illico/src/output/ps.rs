@@ -1,26 +1,76 @@
-//! The table of `illico ps`.
+//! What `illico ps` prints of a machine, as data and as a table.
 
-use std::fmt::Write;
+use illico_machine::config::Size;
+use serde::Serialize;
 
-use crate::commands::ps::Row;
+use crate::output::table;
+use crate::vms::{Record, State, Verb, Vm};
+
+/// One machine. docs/run.md lists the fields.
+#[derive(Debug, Serialize)]
+pub struct Row {
+    /// Its name.
+    pub name: String,
+    /// `running`, `ended` or `killed`.
+    pub state: &'static str,
+    /// With what status it ended.
+    pub status: Option<u8>,
+    /// Why it ended, in words.
+    pub why: Option<String>,
+    /// The process that runs it.
+    pub pid: Option<i32>,
+    /// Since when it is there, in milliseconds since 1970.
+    pub created_ms: Option<u64>,
+    /// Since when it has ended.
+    pub ended_ms: Option<u64>,
+    /// Which verb made it.
+    pub verb: Option<Verb>,
+    /// The image that it runs.
+    pub image: Option<String>,
+    /// The command in it.
+    pub command: Vec<String>,
+    /// Ports of the host that lead into it.
+    pub ports: Vec<String>,
+    /// Its vCPUs.
+    pub cpus: Option<u8>,
+    /// Its RAM.
+    pub memory: Option<Size>,
+}
+
+impl Row {
+    /// What is known of one.
+    pub fn of(vm: &Vm) -> Self {
+        let (state, ended) = match vm.state() {
+            State::Running => ("running", None),
+            State::Ended(ended) => ("ended", Some(ended)),
+            State::Killed => ("killed", None),
+        };
+        let record = vm.record.as_ref();
+        let asked = record.map(|record| &record.asked);
+        let pid = |record: &Record| (state == "running").then_some(record.pid);
+        Self {
+            name: vm.name.to_string(),
+            state,
+            status: ended.as_ref().map(|ended| ended.status),
+            why: ended.as_ref().map(|ended| ended.why.clone()),
+            pid: record.and_then(pid),
+            created_ms: record.map(|record| record.created_ms),
+            ended_ms: ended.map(|ended| ended.ended_ms),
+            verb: asked.map(|asked| asked.verb),
+            image: asked.and_then(|asked| asked.image.clone()),
+            command: asked.map(|asked| asked.command.clone()).unwrap_or_default(),
+            ports: asked.map(|asked| asked.ports.clone()).unwrap_or_default(),
+            cpus: asked.map(|asked| asked.config.cpus),
+            memory: asked.map(|asked| asked.config.memory),
+        }
+    }
+}
 
 /// A line for each machine, below a head. `now_ms` is the time that ages are told from.
 pub fn table(rows: &[Row], now_ms: u64) -> String {
-    let cells: Vec<[String; 7]> = rows.iter().map(|row| cells(row, now_ms)).collect();
-    let head = ["NAME", "STATE", "AGE", "CPUS", "MEMORY", "PORTS", "RUNS"].map(str::to_owned);
-    let width = |column: usize| {
-        [&head].into_iter().chain(&cells).map(|row| row[column].chars().count()).max().unwrap_or_default()
-    };
-    let widths: Vec<usize> = (0..head.len()).map(width).collect();
-    let mut out = String::new();
-    for row in [&head].into_iter().chain(&cells) {
-        let mut line = String::new();
-        for (cell, width) in row.iter().zip(&widths) {
-            let _ = write!(line, "{cell:<width$}  ");
-        }
-        let _ = writeln!(out, "{}", line.trim_end());
-    }
-    out
+    let mut lines = vec![["NAME", "STATE", "AGE", "CPUS", "MEMORY", "PORTS", "RUNS"].map(str::to_owned)];
+    lines.extend(rows.iter().map(|row| cells(row, now_ms)));
+    table::lines(&lines)
 }
 
 fn cells(row: &Row, now_ms: u64) -> [String; 7] {
@@ -34,7 +84,7 @@ fn cells(row: &Row, now_ms: u64) -> [String; 7] {
     [
         row.name.clone(),
         state,
-        told(row.created_ms.map(|since| age(now_ms.saturating_sub(since)))),
+        told(row.created_ms.map(|since| table::age(now_ms.saturating_sub(since) / 1000))),
         told(row.cpus.map(|cpus| cpus.to_string())),
         told(row.memory.map(|memory| memory.to_string())),
         if row.ports.is_empty() { "-".to_owned() } else { row.ports.join(",") },
@@ -42,19 +92,10 @@ fn cells(row: &Row, now_ms: u64) -> [String; 7] {
     ]
 }
 
-/// What a machine runs is anybody's text: no control characters for the terminal, and not endless.
+/// What a machine runs is anybody's text, and not endless.
 fn one_line(text: &str) -> String {
-    let shown: String = text.chars().map(|c| if c.is_control() { '?' } else { c }).take(60).collect();
+    let shown: String = text.chars().take(60).collect();
     if text.chars().count() > 60 { shown + "..." } else { shown }
-}
-
-fn age(milliseconds: u64) -> String {
-    match milliseconds / 1000 {
-        seconds @ 0..120 => format!("{seconds} s"),
-        seconds @ 120..7200 => format!("{} min", seconds / 60),
-        seconds @ 7200..172_800 => format!("{} h", seconds / 3600),
-        seconds => format!("{} d", seconds / 86400),
-    }
 }
 
 #[cfg(test)]
@@ -90,11 +131,5 @@ mod tests {
              web            running    3 min  2     512M    8080:80  debian:12 sh -c echo?[31m\n\
              a-longer-name  ended (3)  3 min  2     512M    -        debian:12 sh -c echo?[31m\n"
         );
-    }
-
-    #[test]
-    fn an_age_has_the_unit_that_suits_it() {
-        let ages = [119_999, 120_000, 7_200_000, 172_800_000].map(age);
-        assert_eq!(ages, ["119 s", "2 min", "2 h", "2 d"]);
     }
 }

@@ -31,3 +31,14 @@ pub fn age(seconds: u64) -> String {
 fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_age_has_the_unit_that_suits_it() {
+        let ages = [119, 120, 7_200, 172_800].map(age);
+        assert_eq!(ages, ["119 s", "2 min", "2 h", "2 d"]);
+    }
+}

@@ -28,7 +28,7 @@ use illico_machine::timeline as recorder;
 use illico_virtio::complaints::say;
 
 use crate::cli::Timeline as Options;
-use crate::commands::Failure;
+use crate::failure::Failure;
 use crate::output::timeline as output;
 use origin::Origin;
 use story::Story;

@@ -7,11 +7,11 @@ use illico_machine::config::{Config, Console};
 use illico_machine::kvm::{Kvm, cycles};
 use illico_machine::report::Report;
 use illico_probe_compute::compute;
-use serde::Serialize;
 
-use super::{Clock, Spread};
+use super::Clock;
 use crate::commands::Failure;
 use crate::commands::probe::{self, Heard};
+use crate::output::demo::{Compute, Spread};
 
 /// Less than a millisecond: short enough that most of them are not interrupted.
 const ROUNDS: u64 = 200_000;
@@ -19,21 +19,6 @@ const ROUNDS: u64 = 200_000;
 const MACHINES: usize = 6;
 const TIMES: usize = 8;
 const LIMIT: Duration = Duration::from_secs(10);
-
-/// What was found.
-#[derive(Debug, Serialize)]
-pub struct Compute {
-    /// Steps of the computation.
-    pub rounds: u64,
-    /// On the host, in milliseconds.
-    pub host_ms: Spread,
-    /// In the guest, by the same counter.
-    pub guest_ms: Spread,
-    /// Guest to host, pair by pair.
-    pub ratio: Spread,
-    /// How often the guest left the CPU for one of them, on average; absent where KVM does not tell.
-    pub exits: Option<f64>,
-}
 
 /// Computes in turns.
 pub fn measure(kvm: &Kvm, clock: &Clock) -> Result<Compute, Failure> {

@@ -5,34 +5,14 @@ use std::time::Duration;
 use illico_machine::config::{Config, Console as Kind};
 use illico_machine::kvm::Kvm;
 use illico_machine::report::Report;
-use serde::Serialize;
 
 use super::Clock;
 use crate::commands::{Failure, probe};
+use crate::output::demo::{Console, Way};
 
 const BYTES: u64 = 65_536;
 /// A UART needs an exit a byte, and a slow host some 100 microseconds an exit.
 const LIMIT: Duration = Duration::from_secs(60);
-
-/// What was found.
-#[derive(Debug, Serialize)]
-pub struct Console {
-    /// How many bytes each way took.
-    pub bytes: u64,
-    /// Port by port access.
-    pub uart: Way,
-    /// Through memory.
-    pub virtio: Way,
-}
-
-/// One way.
-#[derive(Debug, Serialize)]
-pub struct Way {
-    /// Exits that these bytes caused.
-    pub exits: u64,
-    /// How long it took the guest, in milliseconds.
-    pub ms: f64,
-}
 
 /// Sends them both ways.
 pub fn measure(kvm: &Kvm, clock: &Clock) -> Result<Console, Failure> {

@@ -8,11 +8,11 @@ use std::time::Duration;
 use illico_machine::config::{Announce, Config, Transport, key_value};
 use illico_machine::kvm::Kvm;
 use illico_machine::report::Report;
-use serde::Serialize;
 
 use super::Clock;
 use crate::commands::Failure;
 use crate::commands::probe::{self, Heard};
+use crate::output::demo::{Disk, Path};
 
 const BLOCK: u64 = 4096;
 /// Blocks of the images.
@@ -23,43 +23,6 @@ const COMMON: u64 = 64;
 /// Times that the longer run reads all of a pmem device more often than the shorter one.
 const PASSES: u64 = 8;
 const LIMIT: Duration = Duration::from_secs(30);
-
-/// What was found.
-#[derive(Debug, Serialize)]
-pub struct Disk {
-    /// Bytes of a block.
-    pub block_bytes: u64,
-    /// virtio-blk as a register page with an interrupt line.
-    pub mmio: Path,
-    /// virtio-blk as a PCI function with MSI-X.
-    pub pci: Path,
-    /// virtio-pmem, already mapped by the guest.
-    pub pmem: Path,
-}
-
-/// What one block costs on one way, on average.
-#[derive(Debug, Serialize)]
-pub struct Path {
-    /// Blocks that it is the average of.
-    pub blocks: u64,
-    /// Kicks: exits that tell the host of a request.
-    pub kicks: f64,
-    /// Accesses to registers that came up to the monitor.
-    pub registers: f64,
-    /// Halts until the answer came; where it is there at once, there is none.
-    pub halts: f64,
-    /// Everything else that KVM counts, the host's own interrupts among it; absent where it does not tell.
-    pub other: Option<f64>,
-    /// Microseconds from request to answer.
-    pub microseconds: f64,
-}
-
-impl Path {
-    /// Exits that the block itself causes.
-    pub fn exits(&self) -> f64 {
-        self.kicks + self.registers + self.halts
-    }
-}
 
 /// Reads by all three.
 pub fn measure(kvm: &Kvm, clock: &Clock) -> Result<Disk, Failure> {

@@ -5,10 +5,8 @@ use std::io;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use serde::Serialize;
-
-use super::Spread;
 use crate::commands::Failure;
+use crate::output::demo::{Namespaces, Spread, Start};
 
 const ROUNDS: usize = 30;
 
@@ -18,37 +16,6 @@ const MACHINE: [&str; 9] = ["boot", "--kernel", ":ten:", "--memory", "16M", "--c
 /// What unshare(1) is asked for, one kind of namespace each, where the user may; and by root, who needs no user namespace.
 const NAMESPACES: [&str; 6] = ["--mount", "--pid", "--net", "--uts", "--ipc", "--cgroup"];
 const USER_NAMESPACE: [&str; 2] = ["--user", "--map-root-user"];
-
-/// What was found.
-#[derive(Debug, Serialize)]
-pub struct Start {
-    /// Fork, exec and wait for `true`, in milliseconds.
-    pub process_ms: Spread,
-    /// The same for illico with a machine of ten instructions.
-    pub machine_ms: Spread,
-    /// Machine to process, turn by turn.
-    pub ratio: Spread,
-    /// The same for `true` in fresh namespaces.
-    pub namespaces: Namespaces,
-}
-
-/// Fresh namespaces, if this user may make them.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Namespaces {
-    /// They were made.
-    Made {
-        /// How many kinds.
-        kinds: usize,
-        /// From exec of unshare(1) to the end, in milliseconds.
-        ms: Spread,
-    },
-    /// They were not.
-    Refused {
-        /// What unshare(1) said.
-        why: String,
-    },
-}
 
 /// Starts them in turns.
 pub fn measure() -> Result<Start, Failure> {

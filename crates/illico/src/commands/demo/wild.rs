@@ -6,9 +6,9 @@ use std::thread;
 use std::time::Duration;
 
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
-use serde::Serialize;
 
 use crate::commands::Failure;
+use crate::output::demo::{Deed, Wild};
 use crate::status::Status;
 
 /// The order is that of the report. The console is the UART, so that VirtIO devices can be attacked.
@@ -25,26 +25,6 @@ const MACHINE: [&str; 9] = [
      probe.attacks=holes,ports,almost-off,outside-ram,onto-local-apic,loop-of-all,index-jumps-far",
 ];
 const LIMIT: Duration = Duration::from_secs(20);
-
-/// What was found.
-#[derive(Debug, Serialize)]
-pub struct Wild {
-    /// What the guest did, in order.
-    pub deeds: Vec<Deed>,
-    /// The status that its process ended with: 102 for the triple fault that was its last deed.
-    pub status: i32,
-}
-
-/// One thing that it did.
-#[derive(Debug, PartialEq, Eq, Serialize)]
-pub struct Deed {
-    /// The attack's name (guest/probe/src/experiments/wild).
-    pub attack: String,
-    /// What came of it: `ignored`, `needs-reset`, `completed` or `triple-fault`.
-    pub verdict: String,
-    /// Whether what was attacked works for an honest driver afterwards; absent where nothing can.
-    pub works_again: Option<bool>,
-}
 
 /// Lets it loose.
 pub fn measure() -> Result<Wild, Failure> {

@@ -2,10 +2,11 @@
 
 use std::fmt::Write;
 
+use super::Findings;
 use super::svg;
 use super::view::{self, Section};
 use super::words::milliseconds;
-use crate::commands::demo::Findings;
+use crate::output::markup::escape;
 
 /// Everything that was measured, as a page.
 pub fn page(findings: &Findings) -> String {
@@ -56,11 +57,6 @@ fn sentence(words: &str) -> String {
     let mut letters = words.chars();
     let first: String = letters.next().map(|letter| letter.to_uppercase().collect()).unwrap_or_default();
     escape(&(first + letters.as_str()))
-}
-
-/// Text that is no markup.
-pub(super) fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 const STYLE: &str = "\

@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-use super::html::escape;
 use super::view::{Bar, Chart, Whose};
+use crate::output::markup::escape;
 
 /// In the units of the picture, which a page scales to its width.
 const WIDTH: f64 = 720.0;

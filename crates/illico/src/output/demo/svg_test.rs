@@ -1,6 +1,6 @@
 use super::super::view::{Bar, Chart, Whose};
 use super::*;
-use crate::commands::demo::Spread;
+use crate::output::demo::Spread;
 
 fn bar(label: &str, parts: Vec<(&'static str, f64)>) -> Bar {
     Bar {

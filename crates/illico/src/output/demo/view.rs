@@ -1,7 +1,7 @@
 //! Each experiment in words: what was compared, the figures, and the reason for them.
 
 use super::words::{average, count, milliseconds};
-use crate::commands::demo::{Compute, Console, Deed, Disk, Namespaces, Path, Spread, Start, Wild};
+use super::{Compute, Console, Deed, Disk, Namespaces, Path, Spread, Start, Way, Wild};
 
 /// An experiment, as it is shown.
 #[derive(Debug)]
@@ -150,13 +150,11 @@ pub fn start(found: &Start) -> Section {
 /// Two consoles.
 pub fn console(found: &Console) -> Section {
     let Console { bytes, uart, virtio } = found;
-    let exits = |whose, label, way: &crate::commands::demo::Way| {
+    let exits = |whose, label, way: &Way| {
         let figure = format!("{} exits", count(way.exits));
         Bar::new(whose, label, way.exits as f64, figure.clone(), format!("{figure}, {}", milliseconds(way.ms)))
     };
-    let times = |whose, label, way: &crate::commands::demo::Way| {
-        Bar::new(whose, label, way.ms, milliseconds(way.ms), String::new())
-    };
+    let times = |whose, label, way: &Way| Bar::new(whose, label, way.ms, milliseconds(way.ms), String::new());
     let (by_uart, by_virtio) = ("64 KiB by UART", "64 KiB by VirtIO");
     Section {
         title: "Console",

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::layout::{self, Scale};
-use super::words::escape;
+use crate::output::markup::escape;
 use crate::timeline::story::Exits;
 
 const HEIGHT: f64 = 84.0;

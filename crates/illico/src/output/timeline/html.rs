@@ -3,7 +3,8 @@
 use std::fmt::Write;
 
 use super::svg;
-use super::words::{duration, escape};
+use super::words::duration;
+use crate::output::markup::escape;
 use crate::timeline::story::Story;
 use crate::timeline::why_slow;
 

@@ -8,7 +8,8 @@ use std::ops::Range;
 
 use super::exits_strip;
 use super::layout::{self, Item, Scale};
-use super::words::{duration, escape, moment};
+use super::words::{duration, moment};
+use crate::output::markup::escape;
 use crate::timeline::story::{ENDED, FIRST_RUN, GUEST, INITCALLS, LOG, MONITOR, Span, Story};
 
 /// Pixels of the picture, and of the column with the lanes' names.

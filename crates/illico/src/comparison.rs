@@ -133,5 +133,5 @@ fn queues(report: &Report) -> Figures {
 }
 
 #[cfg(test)]
-#[path = "compare_test.rs"]
+#[path = "comparison_test.rs"]
 mod tests;
