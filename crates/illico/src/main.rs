@@ -44,7 +44,7 @@ fn main() -> ExitCode {
             if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
                 let _ = error.print();
             } else {
-                eprintln!("illico: {}", output::usage_line(&error.to_string()));
+                output::to_stderr(&format!("illico: {}\n", output::usage_line(&error.to_string())));
             }
             return Status::Failed.into();
         }

@@ -318,3 +318,22 @@ fn top_fills_a_terminal_and_leaves_it_at_a_key() {
         assert_eq!(terminal.tmux(&["has-session"]), None, "it left");
     }
 }
+
+#[test]
+fn top_ends_with_its_terminal() {
+    let machine = Machine::start();
+    let terminal = Terminal::open(80, 25, &machine);
+    terminal.until(|screen| screen.contains("console/1"));
+    let top: u32 = terminal.tmux(&["display-message", "-p", "#{pane_pid}"]).unwrap().trim().parse().unwrap();
+    drop(terminal);
+    let process = format!("/proc/{top}/status");
+    for _ in 0..600 {
+        let status = std::fs::read_to_string(&process).unwrap_or_default();
+        // Whoever adopted it may not have asked for its status yet.
+        if status.is_empty() || status.contains("State:\tZ") {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    panic!("it goes on without a terminal: {}", std::fs::read_to_string(process).unwrap_or_default());
+}

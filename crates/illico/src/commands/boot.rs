@@ -89,12 +89,12 @@ pub fn run(options: &Boot, began: Instant) -> Result<Status, Failure> {
     }
     if let Some(report) = report {
         if options.exits {
-            eprint!("{}", output::exits::table(&report));
+            output::to_stderr(&output::exits::table(&report));
         }
         if let Some(mut file) = json {
             serde_json::to_writer_pretty(&mut file, &report)?;
         }
-        eprint!("{}", output::budget::lines(&excess));
+        output::to_stderr(&output::budget::lines(&excess));
     }
     if let Some(recording) = recording {
         recording.finish()?;

@@ -2,6 +2,7 @@
 
 mod twice;
 
+use std::io::{Write, stdout};
 use std::path::Path;
 
 use illico_machine::report::{Report, SCHEMA};
@@ -21,11 +22,12 @@ pub fn run(options: &Diff) -> Result<Status, Failure> {
             Comparison::of(("as given", &a), (&options.change.join(" "), &b))
         }
     };
-    if options.json {
-        println!("{}", serde_json::to_string_pretty(&comparison)?);
+    let text = if options.json {
+        serde_json::to_string_pretty(&comparison)? + "\n"
     } else {
-        print!("{}", output::diff::table(&comparison, output::colour::on_stdout()));
-    }
+        output::diff::table(&comparison, output::colour::on_stdout())
+    };
+    stdout().write_all(text.as_bytes())?;
     Ok(Status::Ended)
 }
 

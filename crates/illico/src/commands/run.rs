@@ -160,7 +160,7 @@ fn live(
         folder.finish(&Ended::now(status, why))?;
     }
     if options.exits {
-        eprint!("{}", output::exits::table(&report));
+        output::to_stderr(&output::exits::table(&report));
     }
     if let Some(mut file) = json {
         serde_json::to_writer_pretty(&mut file, &report)?;

@@ -17,6 +17,7 @@ pub mod timeline;
 pub mod top;
 
 use std::error::Error;
+use std::io::{Write, stderr};
 
 /// An error and its reasons as one line; several mistakes at once are several lines.
 pub fn error_lines(error: &(dyn Error + 'static)) -> Vec<String> {
@@ -37,14 +38,20 @@ pub fn error_lines(error: &(dyn Error + 'static)) -> Vec<String> {
 /// Tells a person why something could not be done.
 pub fn complain(error: &(dyn Error + 'static)) {
     for line in error_lines(error) {
-        eprintln!("illico: {line}");
+        to_stderr(&format!("illico: {line}\n"));
     }
 }
 
 /// Tells a person something. It may come from a guest: what would steer the terminal is left out.
 pub fn say(text: &str) {
     let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    eprintln!("illico: {text}");
+    to_stderr(&format!("illico: {text}\n"));
+}
+
+/// Writes to standard error if anybody listens there; `eprintln!` panics where nobody does, such as in a terminal that was
+/// closed, and nothing would be tidied up.
+pub fn to_stderr(text: &str) {
+    let _ = stderr().write_all(text.as_bytes());
 }
 
 /// A mistake on the command line as one line: what clap says of it, without the usage that comes after.

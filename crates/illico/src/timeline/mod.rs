@@ -116,7 +116,7 @@ impl Recording {
             file.write_all(text.as_bytes()).map_err(refused)?;
         }
         if self.why_slow {
-            eprint!("{}", output::why_slow(&story));
+            crate::output::to_stderr(&output::why_slow(&story));
         }
         Ok(())
     }

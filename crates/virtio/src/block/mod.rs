@@ -119,7 +119,7 @@ impl Block {
             Poll::Off => Vec::new(),
             // While we looked, the guest could not run, and what we look for would never come.
             Poll::Adaptive if available_parallelism().is_ok_and(|cpus| cpus.get() == 1) => {
-                eprintln!("illico: {}: poll=off, for this process has one CPU only", disk.name());
+                say(&format!("{}: poll=off, for this process has one CPU only", disk.name()));
                 Vec::new()
             }
             Poll::Adaptive => (0..spec.queues).map(|_| Arc::default()).collect(),

@@ -1,6 +1,8 @@
 //! The screen of `illico top`: draws what `output::top` writes, and takes keys.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, IsTerminal};
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -9,6 +11,8 @@ use ratatui::DefaultTerminal;
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEventKind, KeyModifiers};
 use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Text};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use super::{MachineRates, Moment};
@@ -29,11 +33,28 @@ pub fn run(interval: Duration) -> Result<(), Failure> {
     let mut terminal = ratatui::try_init()?;
     let shown = show(&mut terminal, interval, first, &ended);
     let restored = ratatui::try_restore();
-    shown?;
-    Ok(restored?)
+    match shown? {
+        Left::Asked => Ok(restored?),
+        // Nothing is there to be restored.
+        Left::HungUp => Ok(()),
+    }
 }
 
-fn show(terminal: &mut DefaultTerminal, interval: Duration, first: Moment, ended: &AtomicBool) -> Result<(), Failure> {
+/// Why the screen was left.
+enum Left {
+    /// By a key or a signal.
+    Asked,
+    /// The terminal has gone.
+    HungUp,
+}
+
+fn show(
+    terminal: &mut DefaultTerminal,
+    interval: Duration,
+    first: Moment,
+    ended: &AtomicBool,
+) -> Result<Left, Failure> {
+    let keyboard = keyboard()?;
     let mut before = first;
     let mut rates: Option<Vec<MachineRates>> = None;
     let mut chosen = String::new();
@@ -41,15 +62,19 @@ fn show(terminal: &mut DefaultTerminal, interval: Duration, first: Moment, ended
     loop {
         draw(terminal, rates.as_deref(), &chosen, interval)?;
         let left = next.saturating_duration_since(Instant::now());
-        if event::poll(left.min(TURN)).or_else(quiet)? {
+        if !is_there(&keyboard, left.min(TURN))? {
+            return Ok(Left::HungUp);
+        }
+        // Not waiting: on a terminal that has gone it would read for ever.
+        while event::poll(Duration::ZERO).or_else(quiet)? {
             match key(&event::read()?) {
-                Some(Key::Leave) => return Ok(()),
+                Some(Key::Leave) => return Ok(Left::Asked),
                 Some(Key::Move(by)) => chosen = moved(rates.as_deref().unwrap_or_default(), &chosen, by),
                 None => {}
             }
         }
         if ended.load(Ordering::Relaxed) {
-            return Ok(());
+            return Ok(Left::Asked);
         }
         if Instant::now() >= next {
             let now = Moment::now()?;
@@ -57,6 +82,26 @@ fn show(terminal: &mut DefaultTerminal, interval: Duration, first: Moment, ended
             before = now;
             next = Instant::now() + interval;
         }
+    }
+}
+
+/// Where crossterm takes keys from, too.
+fn keyboard() -> io::Result<OwnedFd> {
+    match io::stdin() {
+        stdin if stdin.is_terminal() => stdin.as_fd().try_clone_to_owned(),
+        _ => File::open("/dev/tty").map(OwnedFd::from),
+    }
+}
+
+/// Waits for a key, but not long, and says whether somebody could still press one.
+fn is_there(keyboard: &OwnedFd, longest: Duration) -> io::Result<bool> {
+    let mut looked = [PollFd::new(keyboard, PollFlags::IN)];
+    let longest = Timespec::try_from(longest).map_err(io::Error::other)?;
+    match poll(&mut looked, Some(&longest)) {
+        Ok(_) => Ok(!looked[0].revents().intersects(PollFlags::HUP | PollFlags::ERR)),
+        // A signal; the new size of the screen is one.
+        Err(Errno::INTR) => Ok(true),
+        Err(error) => Err(error.into()),
     }
 }
 
