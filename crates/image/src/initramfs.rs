@@ -44,7 +44,6 @@ fn needed(spec: &RunSpec) -> Vec<&str> {
     let mut names = vec!["virtio_pci", "vmw_vsock_virtio_transport"];
     let mut devices: Vec<(&str, &str)> = Vec::new();
     match &spec.root {
-        Root::Ram => {}
         Root::Share { .. } => names.push("virtiofs"),
         Root::Device { path, filesystem, .. } => devices.push((path, filesystem)),
     }

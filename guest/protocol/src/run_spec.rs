@@ -30,8 +30,6 @@ pub struct RunSpec {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Root {
-    /// What the initramfs holds beside illico's own.
-    Ram,
     /// A folder that virtio-fs shares.
     Share { tag: String },
     /// A block device. `options` are those of the file system, such as `dax` for erofs on pmem.

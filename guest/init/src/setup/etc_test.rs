@@ -3,7 +3,7 @@ use illico_protocol::{Address, Exec, Root};
 use super::*;
 
 fn spec() -> RunSpec {
-    RunSpec::new("brave-otter", Root::Ram, Exec::new(["true"]))
+    RunSpec::new("brave-otter", Root::share(), Exec::new(["true"]))
 }
 
 fn content(spec: &RunSpec, name: &str) -> String {

@@ -31,36 +31,22 @@ const OWN_FOLDERS: [(&str, u32); 5] =
 /// Mounts the root, all that belongs into every root, and goes there.
 pub(crate) fn enter(spec: &RunSpec) -> Result<Disks, InitError> {
     let mut disks = Disks::default();
-    let root = match &spec.root {
-        Root::Ram => Path::new("/"),
-        below => {
-            make(ROOT)?;
-            match &spec.upper {
-                Upper::ReadOnly => mount_below(below, ROOT, MountFlags::RDONLY)?,
-                Upper::Writable => {
-                    mount_below(below, ROOT, MountFlags::empty())?;
-                    disks.add(ROOT);
-                }
-                upper => overlay(spec, below, upper, &mut disks)?,
-            }
-            Path::new(ROOT)
+    make(ROOT)?;
+    match &spec.upper {
+        Upper::ReadOnly => mount_below(&spec.root, ROOT, MountFlags::RDONLY)?,
+        Upper::Writable => {
+            mount_below(&spec.root, ROOT, MountFlags::empty())?;
+            disks.add(ROOT);
         }
-    };
-    let has_files = matches!((&spec.root, &spec.upper), (Root::Ram, _))
-        || matches!(spec.upper, Upper::Memory { .. } | Upper::Device { .. });
-    if spec.root == Root::Ram {
-        own_folders(root, false)?;
-        write_etc(root, spec)?;
+        upper => overlay(spec, upper, &mut disks)?,
     }
-    // In a root in RAM, /dev is mounted already; twice does no harm.
+    let root = Path::new(ROOT);
     mounts::system(root)?;
-    if root != Path::new("/") {
-        change_root(root)?;
-    }
-    if !has_files {
+    change_root(root)?;
+    if matches!(spec.upper, Upper::ReadOnly | Upper::Writable) {
         show_etc(spec)?;
     }
-    if spec.upper == Upper::ReadOnly && spec.root != Root::Ram {
+    if spec.upper == Upper::ReadOnly {
         let _ = mounts::mount("tmpfs", "/tmp", "tmpfs", MountFlags::NOSUID | MountFlags::NODEV, "mode=1777");
     }
     Ok(disks)
@@ -68,7 +54,6 @@ pub(crate) fn enter(spec: &RunSpec) -> Result<Disks, InitError> {
 
 fn mount_below(root: &Root, target: &str, flags: MountFlags) -> Result<(), InitError> {
     match root {
-        Root::Ram => Ok(()),
         Root::Share { tag } => mounts::mount(tag, target, "virtiofs", flags, ""),
         Root::Device { path, filesystem, options } => {
             wait_for(path)?;
@@ -77,10 +62,10 @@ fn mount_below(root: &Root, target: &str, flags: MountFlags) -> Result<(), InitE
     }
 }
 
-fn overlay(spec: &RunSpec, below: &Root, upper: &Upper, disks: &mut Disks) -> Result<(), InitError> {
+fn overlay(spec: &RunSpec, upper: &Upper, disks: &mut Disks) -> Result<(), InitError> {
     make(LOWER)?;
     make(UPPER)?;
-    mount_below(below, LOWER, MountFlags::RDONLY)?;
+    mount_below(&spec.root, LOWER, MountFlags::RDONLY)?;
     match upper {
         Upper::Device { path, filesystem } => {
             wait_for(path)?;
@@ -96,7 +81,7 @@ fn overlay(spec: &RunSpec, below: &Root, upper: &Upper, disks: &mut Disks) -> Re
     make(&files)?;
     make(&work)?;
     // An image may have something in its /tmp that it needs; the host's is full of what is private.
-    let hides_tmp = matches!(below, Root::Share { .. });
+    let hides_tmp = matches!(spec.root, Root::Share { .. });
     let count = if hides_tmp { OWN_FOLDERS.len() } else { OWN_FOLDERS.len() - 1 };
     for (name, permissions) in &OWN_FOLDERS[..count] {
         folder(&Path::new(&files).join(name), *permissions, true)?;
@@ -109,10 +94,6 @@ fn overlay(spec: &RunSpec, below: &Root, upper: &Upper, disks: &mut Disks) -> Re
         let _ = folder(&Path::new(ROOT).join(name), permissions, false);
     }
     Ok(())
-}
-
-fn own_folders(root: &Path, opaque: bool) -> Result<(), InitError> {
-    OWN_FOLDERS.iter().try_for_each(|(name, permissions)| folder(&root.join(name), *permissions, opaque))
 }
 
 /// A folder that may exist, and then stays as it is.
