@@ -7,7 +7,7 @@ use crate::vms::Name;
 pub const HELP: &str = "\
 Example: illico logs -f web
 
-What a machine of `illico run -d` writes is kept in its folder until it is removed.";
+What a machine of `illico run -d` writes is kept in its folder until it is removed: the last 8 to 16 MiB of it.";
 
 /// Options of `illico logs`.
 #[derive(Debug, Args)]

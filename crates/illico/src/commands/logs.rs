@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use crate::cli::Logs;
 use crate::commands::Failure;
+use crate::output;
 use crate::status::Status;
-use crate::vms::{CONSOLE_LOG, OUTPUT_LOG, Vms};
+use crate::vms::{CONSOLE_LOG, LogReader, Vm, Vms};
 
 /// How long a look for more output waits after one in vain.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -15,16 +16,38 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// Prints what it wrote, and what it goes on to write.
 pub fn run(options: &Logs) -> Result<Status, Failure> {
     let vm = Vms::of_user()?.open(&options.name)?;
-    let path = vm.file(if options.console { CONSOLE_LOG } else { OUTPUT_LOG });
-    let mut log = File::open(&path).map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => format!("{} has no log: only what `illico run -d` starts keeps one", vm.name),
-        _ => format!("cannot open {}: {error}", path.display()),
-    })?;
+    let none = || format!("{} has no log: only what `illico run -d` starts keeps one", vm.name);
     let mut out = io::stdout().lock();
+    if options.console {
+        let path = vm.file(CONSOLE_LOG);
+        let mut log = File::open(&path).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => {
+                format!("{} keeps no log of its kernel: it was shown where it was started", vm.name)
+            }
+            _ => format!("cannot open {}: {error}", path.display()),
+        })?;
+        return follow(&vm, options.follow, || {
+            let copied = io::copy(&mut log, &mut out)?;
+            out.flush().map(|()| copied)
+        });
+    }
+    let wrong = |error: io::Error| format!("cannot read the log in {}: {error}", vm.path.display());
+    let mut log = LogReader::open(&vm.path).map_err(wrong)?.ok_or_else(none)?;
+    follow(&vm, options.follow, || {
+        let look = log.copy(&mut out)?;
+        if look.missed > 0 {
+            output::say("some output is missing here: it came faster than it was read, and only the last is kept");
+        }
+        Ok(look.copied)
+    })
+}
+
+/// Copies once, or until the machine has ended.
+fn follow(vm: &Vm, follow: bool, mut copy: impl FnMut() -> io::Result<u64>) -> Result<Status, Failure> {
     loop {
         // Asked before the last look, so that nothing written meanwhile is lost.
-        let goes_on = options.follow && vm.is_alive();
-        let copied = io::copy(&mut log, &mut out).and_then(|copied| out.flush().map(|()| copied))?;
+        let goes_on = follow && vm.is_alive();
+        let copied = copy()?;
         if !goes_on {
             return Ok(Status::Ended);
         }

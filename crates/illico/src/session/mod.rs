@@ -17,7 +17,7 @@ use std::thread;
 use illico_protocol::{Decoder, Ending, Frame, HELLO, MAX_DATA, ProtocolError, Stream};
 
 pub use self::input::Input;
-pub use self::output::{Sink, Sinks};
+pub use self::output::Sinks;
 
 /// What is to be sent to the agent. Clones lead to the same one.
 #[derive(Debug, Clone)]

@@ -8,6 +8,7 @@ use illico_protocol::{Frame, Stream};
 use rustix::event::{PollFd, PollFlags, poll};
 
 use super::{Broken, Outbox};
+use crate::vms::Log;
 
 /// Where a stream is written to.
 #[derive(Debug)]
@@ -18,11 +19,16 @@ pub struct Sink {
 
 /// Where both streams are written to.
 #[derive(Debug)]
-pub struct Sinks {
-    /// Standard output, or what is written to the command's terminal.
-    pub stdout: Sink,
-    /// Standard error.
-    pub stderr: Sink,
+pub enum Sinks {
+    /// Each where somebody reads it.
+    Apart {
+        /// Standard output, or what is written to the command's terminal.
+        stdout: Sink,
+        /// Standard error.
+        stderr: Sink,
+    },
+    /// Both to a log, for whoever asks later.
+    Kept(Log),
 }
 
 impl Sink {
@@ -37,14 +43,15 @@ impl Sinks {
     pub fn of_process() -> io::Result<Self> {
         let stdout = Sink::new(io::stdout().as_fd().try_clone_to_owned()?);
         let stderr = Sink::new(io::stderr().as_fd().try_clone_to_owned()?);
-        Ok(Self { stdout, stderr })
+        Ok(Self::Apart { stdout, stderr })
     }
 
     /// Writes what came. Where nobody reads it any more, the command is told, as a pipe would tell it.
     pub(super) fn write(&mut self, stream: Stream, data: &[u8], outbox: &Outbox) -> Result<(), Broken> {
-        let sink = match stream {
-            Stream::Stdout => &mut self.stdout,
-            Stream::Stderr => &mut self.stderr,
+        let sink = match (self, stream) {
+            (Self::Kept(log), _) => return log.write_all(data).map_err(Broken::Output),
+            (Self::Apart { stdout, .. }, Stream::Stdout) => stdout,
+            (Self::Apart { stderr, .. }, Stream::Stderr) => stderr,
         };
         let Some(file) = &mut sink.file else { return Ok(()) };
         match write_all(file, data) {

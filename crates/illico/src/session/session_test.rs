@@ -7,6 +7,7 @@ use std::thread::JoinHandle;
 
 use illico_protocol::{Reader, STDIN_WINDOW, WindowSize};
 
+use super::output::Sink;
 use super::*;
 
 /// A session with the test as its agent, and the ends of its pipes.
@@ -29,7 +30,7 @@ fn scene() -> Scene {
     let (host, agent) = UnixStream::pair().unwrap();
     let (outbox, waiting) = outbox();
     let ((stdout, out), (stderr, err), (input, stdin)) = (pipe(), pipe(), pipe());
-    let sinks = Sinks { stdout: Sink::new(out), stderr: Sink::new(err) };
+    let sinks = Sinks::Apart { stdout: Sink::new(out), stderr: Sink::new(err) };
     let theirs = outbox.clone();
     let begun = Arc::new(AtomicBool::new(false));
     let begins = Arc::clone(&begun);
@@ -119,7 +120,7 @@ fn what_was_put_into_the_outbox_before_the_guest_was_there_comes_first() {
     let (outbox, waiting) = outbox();
     outbox.send(&Frame::Signal(2)).unwrap();
     let ((_, out), (_, err)) = (pipe(), pipe());
-    let sinks = Sinks { stdout: Sink::new(out), stderr: Sink::new(err) };
+    let sinks = Sinks::Apart { stdout: Sink::new(out), stderr: Sink::new(err) };
     let session = thread::spawn(move || carry(host, waiting, &outbox, None, sinks, || ()));
     let mut agent = Reader::new(agent);
     assert_eq!(agent.read().unwrap(), Some(Frame::Signal(2)));

@@ -10,6 +10,7 @@
 //! There is no daemon, and nothing here runs unless a verb asks for it.
 
 mod folder;
+mod log;
 mod name;
 mod places;
 mod record;
@@ -24,6 +25,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{FlockOperation, flock};
 
 pub use self::folder::Folder;
+pub use self::log::{Log, LogReader};
 pub use self::name::Name;
 pub use self::places::{Places, PlacesError};
 pub use self::record::{Asked, Ended, Record, Verb, now_ms};
@@ -75,8 +77,6 @@ fn host(attempt: &'static str, path: &Path) -> impl FnOnce(io::Error) -> VmsErro
     move |source| VmsError::Host { attempt, path, source }
 }
 
-/// What the command of a machine in the background wrote.
-pub const OUTPUT_LOG: &str = "output.log";
 /// What the kernel of a machine said.
 pub const CONSOLE_LOG: &str = "console.log";
 

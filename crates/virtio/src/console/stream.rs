@@ -16,7 +16,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, IsTerminal, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use illico_memory::Buffers;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -46,6 +46,8 @@ pub(super) struct Stream {
     watchable: bool,
     /// End of input, or nobody left to read the output. It outlives a reset of the device.
     over: AtomicBool,
+    /// Bytes that may still be written, where there is a limit: behind it nothing is.
+    room: Option<AtomicU64>,
 }
 
 /// A transfer at most: what a pipe holds, and a bound on how long a regular file keeps the loop.
@@ -64,6 +66,11 @@ impl Stream {
         Self::new(fd, EventSet::OUT)
     }
 
+    /// An output that takes about so many bytes, and forgets the rest.
+    pub(super) fn limited(fd: OwnedFd, most: u64) -> io::Result<Self> {
+        Ok(Self { room: Some(AtomicU64::new(most)), ..Self::output(fd)? })
+    }
+
     fn new(fd: OwnedFd, events: EventSet) -> io::Result<Self> {
         let mut file = File::from(fd);
         let mut nonblocking = fcntl_getfl(&file)?.contains(OFlags::NONBLOCK);
@@ -74,7 +81,7 @@ impl Stream {
             (file, nonblocking) = (own, true);
         }
         let watchable = is_watchable(&file)?;
-        Ok(Self { file, events, nonblocking, watchable, over: AtomicBool::new(false) })
+        Ok(Self { file, events, nonblocking, watchable, over: AtomicBool::new(false), room: None })
     }
 
     /// What to watch, if it can be watched.
@@ -99,7 +106,7 @@ impl Stream {
 
     /// Writes from guest memory.
     pub(super) fn write_from(&self, buffers: &Buffers) -> Transfer {
-        self.transfer(|| buffers.write_to(self.file.as_fd(), None))
+        self.wrote(self.transfer(|| buffers.write_to(self.file.as_fd(), None)))
     }
 
     /// Reads into memory of our own.
@@ -111,8 +118,21 @@ impl Stream {
     /// where that was in vain.
     pub(super) fn write_emergency(&self, character: u8) {
         if !self.is_over() && self.wait(Some(&EMERGENCY_WAIT)) {
-            self.transfer(|| (&self.file).write(&[character]));
+            self.wrote(self.transfer(|| (&self.file).write(&[character])));
         }
+    }
+
+    /// Counts what was written.
+    fn wrote(&self, transfer: Transfer) -> Transfer {
+        if let (Some(room), Transfer::Moved(bytes)) = (&self.room, transfer) {
+            // Two that count at once may both be let through once more: the limit is no exact one.
+            let left = room.load(Ordering::Relaxed).saturating_sub(bytes as u64);
+            room.store(left, Ordering::Relaxed);
+            if left == 0 {
+                self.over.store(true, Ordering::Relaxed);
+            }
+        }
+        transfer
     }
 
     fn transfer(&self, mut call: impl FnMut() -> io::Result<usize>) -> Transfer {

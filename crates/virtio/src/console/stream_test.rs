@@ -108,6 +108,19 @@ fn a_regular_file_goes_on_where_its_description_stands() {
 }
 
 #[test]
+fn an_output_with_a_limit_takes_that_much_and_forgets_the_rest() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("log");
+    let stream = Stream::limited(File::create(&path).unwrap().into(), 10).unwrap();
+    assert_eq!(stream.write_from(&request(b"0123456")), Transfer::Moved(7));
+    assert!(!stream.is_over());
+    assert_eq!(stream.write_from(&request(b"789a")), Transfer::Moved(4));
+    assert_eq!(stream.write_from(&request(b"lost")), Transfer::Over);
+    stream.write_emergency(b'!');
+    assert_eq!(read(path).unwrap(), b"0123456789a");
+}
+
+#[test]
 fn a_full_disk_ends_the_output_and_not_the_monitor() {
     let stream = Stream::output(File::options().write(true).open("/dev/full").unwrap().into()).unwrap();
     assert_eq!(stream.write_from(&request(b"lost")), Transfer::Over);
