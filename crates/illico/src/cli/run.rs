@@ -18,6 +18,7 @@ Examples:
   illico run -it debian:12                      an image, on a terminal
   illico run -d --name web -p 8080:80 nginx     in the background, reached at port 8080 of this host
   illico run --net none -v ./in:/in:ro alpine -- sha256sum /in/file
+  illico run --kernel netbsd disk.img           a kernel that is not Linux, as illico boot does it
 
 Signals: HUP, INT, QUIT, TERM, USR1, USR2 go to the command; before it has started, and with a second TERM, they end the machine.
 

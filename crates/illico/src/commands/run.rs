@@ -7,6 +7,7 @@ mod detach;
 pub mod environment;
 mod fate;
 mod first;
+mod foreign;
 mod kernel;
 mod network;
 mod plan;
@@ -19,7 +20,6 @@ mod words;
 
 use std::fs::File;
 use std::io::{Write, stdin};
-use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::time::Instant;
 
@@ -39,19 +39,25 @@ use crate::agent;
 use crate::cli::Run;
 use crate::commands::{Failure, boot, exec};
 use crate::output;
-use crate::session::{Broken, Input, Sink, Sinks};
+use crate::session::{Broken, Input, Sinks};
 use crate::status::Status;
 use crate::terminal::RawMode;
 use crate::timeline::Recording;
-use crate::vms::{Asked, CONSOLE_LOG, Ended, Folder, OUTPUT_LOG, Verb, Vms};
+use crate::vms::{Asked, CONSOLE_LOG, Ended, Folder, Log, Verb, Vms};
 
 /// Lines of the kernel's log that are shown where a guest ended before its command did.
 const LAST_LINES: usize = 12;
+
+/// Bytes of the kernel's log that are kept. A kernel says some ten thousand; the rest would be of somebody who floods it.
+const KERNEL_LOG: u64 = 8 << 20;
 
 /// Runs the command and waits for its end, or, with -d, for its beginning.
 pub fn run(options: &Run, began: Instant) -> Result<Status, Failure> {
     let arguments: Vec<_> = std::env::args_os().collect();
     let words = words::split(&options.words, &arguments)?;
+    if let Some(kernel) = options.kernel.as_deref().filter(|kernel| foreign::is_foreign(kernel)) {
+        return foreign::boot(options, kernel, &words, began);
+    }
     if !options.detach {
         exec::needs_a_terminal(options.interactive, options.tty)?;
     } else if !options.is_detached {
@@ -91,10 +97,10 @@ fn live(
     mut recording: Option<Recording>,
 ) -> Result<Status, Failure> {
     plan.seclude_files(&folder.file("shares"))?;
-    if let Some(text) = &options.scratch {
-        plan.add_scratch(&folder.file("scratch.img"), scratch::parse(text)?)?;
+    if let Some(size) = plan.scratch {
+        plan.add_scratch(&folder.file("scratch.img"), size)?;
     }
-    let Plan { mut config, mut spec, kernel, stop_signal, .. } = plan;
+    let Plan { mut config, mut spec, kernel, stop_signal, timeout, .. } = plan;
     let name = folder.record().name.clone();
     spec.hostname = name.to_string();
     let sockets = folder.make_sockets()?.to_owned();
@@ -118,7 +124,7 @@ fn live(
     let fate = Fate::of(machine.control(), stop_signal);
     let streams = Streams {
         input: if spec.command.stdin { Some(Input::of_process()?) } else { None },
-        sinks: if options.detach { kept(&folder.file(OUTPUT_LOG))? } else { Sinks::of_process()? },
+        sinks: if options.detach { Sinks::Kept(Log::begin(folder.path())?) } else { Sinks::of_process()? },
     };
     let messages = folder.file("messages.log");
     let detached = options.detach.then(|| name.clone());
@@ -130,7 +136,7 @@ fn live(
         }
     };
     let first = first.serve(streams, &fate, started)?;
-    if let Some(time) = options.timeout.as_deref().map(timeout::parse).transpose()? {
+    if let Some(time) = timeout {
         fate.end_after(time)?;
     }
     fate.listen_to_signals(first.outbox().clone())?;
@@ -198,15 +204,13 @@ fn in_memory(bytes: &[u8]) -> Result<File, Failure> {
 /// What the guest's kernel says goes to a file, or to standard error.
 fn open_console(log: &Path, shown: bool) -> Result<Box<dyn illico_virtio::device::Device>, Failure> {
     use std::os::fd::AsFd;
-    let nothing = File::open("/dev/null")?;
-    let out: OwnedFd = if shown { std::io::stderr().as_fd().try_clone_to_owned()? } else { File::create(log)?.into() };
-    Ok(Box::new(Console::open(nothing.into(), out, None)?))
-}
-
-/// Where output goes that nobody waits for.
-fn kept(log: &Path) -> Result<Sinks, Failure> {
-    let file = File::options().create(true).append(true).open(log)?;
-    Ok(Sinks { stdout: Sink::new(file.try_clone()?.into()), stderr: Sink::new(file.into()) })
+    let console = if shown {
+        let nothing = File::open("/dev/null")?;
+        Console::open(nothing.into(), std::io::stderr().as_fd().try_clone_to_owned()?, None)?
+    } else {
+        Console::kept(File::create(log)?.into(), KERNEL_LOG)?
+    };
+    Ok(Box::new(console))
 }
 
 /// Shows what the guest's kernel said last: it tells why there is no command.

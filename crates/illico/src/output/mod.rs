@@ -59,7 +59,8 @@ pub fn usage_line(text: &str) -> String {
     let said =
         text.lines().map(str::trim).take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more"));
     let words: Vec<_> = said.map(|line| line.trim_start_matches("error: ")).filter(|line| !line.is_empty()).collect();
-    format!("{}; `illico help` explains", words.join("; "))
+    // What is listed below a line is its end.
+    format!("{}; `illico help` explains", words.join("; ").replace(":; ", ": "))
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use std::{fs, io};
 
 use illico_image::{ImageSource, Store};
@@ -15,7 +16,7 @@ use super::environment::{Environment, current_folder};
 use super::kernel::Kernel;
 use super::share::Share;
 use super::words::Words;
-use super::{network, process, root, scratch};
+use super::{network, process, root, scratch, timeout};
 use crate::cli::Run;
 use crate::commands::Failure;
 use crate::output::progress::Bars;
@@ -36,11 +37,19 @@ pub struct Plan {
     pub files: Vec<(usize, PathBuf)>,
     /// The guest's kernel.
     pub kernel: Kernel,
+    /// How long the machine may live.
+    pub timeout: Option<Duration>,
+    /// How large the disk of its scratch layer is.
+    pub scratch: Option<Size>,
 }
 
 impl Plan {
     /// What the options say.
     pub fn from(options: &Run, words: Words) -> Result<Self, Failure> {
+        // Before an image is fetched: that takes time.
+        let shares = options.volume.iter().map(|text| Share::parse(text)).collect::<Result<Vec<_>, _>>()?;
+        let timeout = options.timeout.as_deref().map(timeout::parse).transpose()?;
+        let scratch = options.scratch.as_deref().map(scratch::parse).transpose()?;
         let mut plan = match words.image {
             None => Self::on_host(options, words.command)?,
             Some(image) => Self::on_image(options, &image, words.command)?,
@@ -54,10 +63,10 @@ impl Plan {
         }
         *terminal = options.tty.then(|| signals::window().unwrap_or(signals::UNSEEN));
         *stdin = options.interactive && !options.detach;
-        for (index, text) in options.volume.iter().enumerate() {
-            let share = Share::parse(text)?;
-            plan.share(&share, format!("v{index}"))?;
+        for (index, share) in shares.iter().enumerate() {
+            plan.share(share, format!("v{index}"))?;
         }
+        (plan.timeout, plan.scratch) = (timeout, scratch);
         let net = options.net.as_deref().unwrap_or("user");
         plan.spec.network = network::attach(net, &options.publish, &mut plan.config)?;
         plan.config.kernel = plan.kernel.path().to_owned();
@@ -88,6 +97,8 @@ impl Plan {
             stop_signal: process::SIGTERM,
             files: Vec::new(),
             kernel: Kernel::choose(options.kernel.as_deref(), options.verbose)?,
+            timeout: None,
+            scratch: None,
         };
         if options.rw_cwd {
             let share = Share { host: cwd.clone(), guest: cwd, readonly: false };
@@ -101,6 +112,7 @@ impl Plan {
         if options.rw_cwd {
             return Err("--rw-cwd is for this host's own files; share a folder with an image by -v".into());
         }
+        let kernel = Kernel::choose(options.kernel.as_deref(), options.verbose)?;
         let name = image.to_str().ok_or_else(|| format!("{}: no image has such a name", image.display()))?;
         let mut bars = Bars::new(options.quiet || options.is_detached);
         let image = Store::of_user()?.resolve(&ImageSource::parse(name)?, &mut |progress| bars.tell(progress));
@@ -112,12 +124,11 @@ impl Plan {
         }
         environment.ask(&options.env_file, &options.env, |name| std::env::var_os(name))?;
         let command = Exec { env: environment.words(), ..process::command(&image.config, command)? };
-        let kernel = Kernel::choose(options.kernel.as_deref(), options.verbose)?;
         let mut config = Self::machine(options);
         let root = root::attach(&image.root, &mut config, kernel.maps());
         let spec = RunSpec::new("illico", root, command);
         let (image, stop_signal) = (Some(name.to_owned()), process::stop_signal(&image.config));
-        Ok(Self { config, spec, image, stop_signal, files: Vec::new(), kernel })
+        Ok(Self { config, spec, image, stop_signal, files: Vec::new(), kernel, timeout: None, scratch: None })
     }
 
     /// Puts the scratch layer on a disk at this path.

@@ -17,7 +17,7 @@ pub struct Words {
 /// comes first away, and what it meant is that there is no image.
 pub fn split(words: &[OsString], arguments: &[OsString]) -> Result<Words, Failure> {
     let before = arguments.len().checked_sub(words.len() + 1).and_then(|index| arguments.get(index));
-    if before.is_some_and(|word| word == "--") {
+    if before.is_some_and(|word| word == "--") && !words.is_empty() {
         return Ok(Words { image: None, command: words.to_vec() });
     }
     let Some((image, rest)) = words.split_first() else {
@@ -64,6 +64,7 @@ mod tests {
     #[test]
     fn nothing_to_run_and_an_option_that_is_none_are_mistakes() {
         assert!(told("", "").contains("no command is given"));
+        assert!(told("--", "").contains("no command is given"));
         assert!(told("--detatch x", "--detatch x").contains("no option --detatch"));
     }
 }
