@@ -17,7 +17,9 @@ fn main() {
         sources: &[
             "init/Cargo.toml",
             "init/Cargo.lock",
+            "init/build.rs",
             "init/src",
+            "../crates/illico/without-unwind-tables.ld",
             "protocol/Cargo.toml",
             "protocol/src",
             // What the protocol inherits from its workspace.
