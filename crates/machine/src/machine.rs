@@ -150,11 +150,14 @@ impl Machine {
 
     /// Runs the first vCPU on this thread, and the rest of the machine on its own, until it ends.
     pub fn run(self) -> io::Result<Outcome> {
-        let Self { vm, vcpus, bus, main_loop, main_thread, loops, control, seen, sockets, page: _ } = self;
+        let Self { vm, vcpus, bus, mut main_loop, main_thread, loops, control, seen, sockets, page: _ } = self;
         let beginning = timeline::span("start the threads");
         // Kept for what the guest leaves behind.
         let ram = if timeline::is_on() { vcpus.first().map(|vcpu| vcpu.ram.clone()) } else { None };
         let sampler = if timeline::is_on() { Some(sample(vm, &vcpus, &seen)?) } else { None };
+        // Most of the program was for building the machine. Not before there is time for it, and on a thread that no guest
+        // waits for.
+        main_loop.once_at_rest(illico_memory::give_back_program);
         let failed = control.clone();
         let main_thread = main_thread.serve(main_loop, move || failed.stop());
         let mut vcpus = vcpus.into_iter();

@@ -108,6 +108,7 @@ pub struct EventLoop {
     commands: Receiver<Command>,
     members: HashMap<u64, Member>,
     polling: Vec<u64>,
+    at_rest: Option<Box<dyn FnOnce() + Send>>,
     running: bool,
 }
 
@@ -130,6 +131,9 @@ static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 const WAKE: u64 = 0;
 const SOURCE_BITS: u32 = 16;
 
+/// Without an event for so long, a loop is at rest. In milliseconds.
+const REST: i32 = 250;
+
 impl EventLoop {
     /// An empty loop.
     pub fn new() -> io::Result<Self> {
@@ -138,7 +142,8 @@ impl EventLoop {
         let event = EpollEvent::new(EventSet::IN | EventSet::EDGE_TRIGGERED, WAKE);
         epoll.ctl(ControlOperation::Add, wake.as_raw_fd(), event)?;
         let (sender, commands) = channel();
-        Ok(Self { epoll, wake, sender, commands, members: HashMap::new(), polling: Vec::new(), running: true })
+        let (members, polling) = (HashMap::new(), Vec::new());
+        Ok(Self { epoll, wake, sender, commands, members, polling, at_rest: None, running: true })
     }
 
     /// A way to reach it.
@@ -151,16 +156,28 @@ impl EventLoop {
         self.attach(NEXT_ID.fetch_add(1, Ordering::Relaxed), worker, on_fault)
     }
 
+    /// Has this done once, on the loop's thread, when nothing has happened on it for a while.
+    pub fn once_at_rest(&mut self, act: impl FnOnce() + Send + 'static) {
+        self.at_rest = Some(Box::new(act));
+    }
+
     /// Serves events until someone asks it to stop, then stops every worker and ends.
     pub fn run(mut self) -> io::Result<()> {
         let mut events = [EpollEvent::default(); 32];
         let mut spare = Vec::new();
         while self.running {
-            let timeout = if self.polling.is_empty() { -1 } else { 0 };
+            let timeout = match (self.polling.is_empty(), &self.at_rest) {
+                (false, _) => 0,
+                (true, Some(_)) => REST,
+                (true, None) => -1,
+            };
             let count = match self.epoll.wait(timeout, &mut events) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 other => other?,
             };
+            if count == 0 && timeout == REST {
+                self.at_rest.take().into_iter().for_each(|act| act());
+            }
             for event in events.iter().take(count) {
                 match event.data() {
                     WAKE => self.obey(),

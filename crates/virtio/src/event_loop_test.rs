@@ -77,3 +77,16 @@ impl Worker for Silent {
         Ok(Polling::Sleep)
     }
 }
+
+#[test]
+fn at_its_first_rest_a_loop_does_once_what_it_was_asked_to() {
+    let mut event_loop = EventLoop::new().unwrap();
+    let handle = event_loop.handle();
+    let (did, done) = channel();
+    event_loop.once_at_rest(move || did.send(()).unwrap());
+    let thread = std::thread::spawn(move || event_loop.run());
+    done.recv().unwrap();
+    assert!(done.recv().is_err(), "and forgets about it");
+    handle.stop();
+    thread.join().unwrap().unwrap();
+}
