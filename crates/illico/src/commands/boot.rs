@@ -1,5 +1,6 @@
 //! `illico boot`: one machine in the foreground, its console joined to the terminal.
 
+mod ahead;
 mod configure;
 mod console;
 mod signals;
@@ -10,10 +11,9 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::Instant;
 
-use illico_machine::build::{Files, Parts, Start, build};
+use illico_machine::build::{Files, Parts, build};
 use illico_machine::config::Config;
 use illico_machine::control::End;
-use illico_machine::kvm::Kvm;
 use illico_machine::timeline::{span, timed};
 use illico_virtio::complaints::say;
 use rustix::fs::OFlags;
@@ -27,11 +27,12 @@ use crate::status::Status;
 use crate::timeline::Recording;
 use crate::vms::{Asked, Ended, Folder, Name, Verb, Vms};
 
+pub use ahead::Ahead;
+
 /// Boots the machine that the options describe and waits for its end.
-pub fn run(options: &Boot, began: Instant) -> Result<Status, Failure> {
+pub fn run(options: &Boot, began: Instant, ahead: Option<Ahead>) -> Result<Status, Failure> {
     let mut recording = Recording::begin(&options.timeline, began)?;
-    // Before the options are looked at, since it takes time elsewhere; told after what is wrong with them.
-    let start = Kvm::open().map_err(Failure::from).and_then(|kvm| Ok(Start::with(kvm)?));
+    let start = ahead.unwrap_or_else(Ahead::begin).record();
     let mut config = timed("read the options", || configure::from(options))?;
     if let Some(recording) = &recording {
         recording.ask_for_initcalls(&mut config);

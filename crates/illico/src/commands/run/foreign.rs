@@ -43,7 +43,7 @@ pub fn boot(options: &Run, kernel: &Path, words: &Words, began: Instant) -> Resu
     // What is wrong with a word is told as of the option that it was given with.
     let parsed = Cli::try_parse_from(arguments).map_err(|error| output::usage_line(&error.to_string()))?;
     match parsed.verb {
-        Verb::Boot(options) => boot::run(&options, began),
+        Verb::Boot(options) => boot::run(&options, began, None),
         other => Err(format!("{other:?} is not what was asked for").into()),
     }
 }
