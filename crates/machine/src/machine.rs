@@ -13,6 +13,7 @@ use crate::bus::Bus;
 use crate::control::{Control, End};
 use crate::exit_samples::{self, Sampler};
 use crate::exits::{Party, VcpuExits};
+use crate::kicks::KickCount;
 use crate::kvm::{Vcpu, Vm};
 use crate::live::{Page, Refresher};
 use crate::loop_thread::LoopThread;
@@ -202,5 +203,7 @@ fn sample(vm: Arc<Vm>, vcpus: &[VcpuThread], seen: &[Seen]) -> io::Result<Sample
         let stats = vcpu.vcpu.stats_reader(exit_samples::wanted()).ok().flatten();
         (Arc::clone(&vcpu.exits), stats)
     };
-    Sampler::start(Some(vm), vcpus.iter().map(reader).collect(), seen.iter().map(|seen| seen.name.clone()))
+    let kicks = seen.iter().flat_map(|seen| &seen.ports).map(|port| KickCount::of(Arc::clone(&port.kick)));
+    let (kicks, names) = (kicks.collect::<io::Result<_>>()?, seen.iter().map(|seen| seen.name.clone()));
+    Sampler::start(Some(vm), vcpus.iter().map(reader).collect(), names, kicks)
 }

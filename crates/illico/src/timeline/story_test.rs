@@ -30,8 +30,8 @@ fn recorded() -> Recorded {
         guest_clock_zero: Some(3 * MS as i64),
         exits: Some(ExitSamples {
             samples: vec![
-                Sample { at: 8 * MS, reasons: [0; 7], parties: vec![0], halted: 0 },
-                Sample { at: 10 * MS, reasons: [1, 2, 3, 0, 0, 0, 9], parties: vec![5], halted: 7 },
+                Sample { at: 8 * MS, reasons: [0; 8], parties: vec![0], halted: 0 },
+                Sample { at: 10 * MS, reasons: [1, 2, 4, 3, 0, 0, 0, 9], parties: vec![5], halted: 7 },
             ],
             parties: vec!["uart".into()],
             pages: None,
@@ -123,7 +123,7 @@ fn exits_are_differences_between_two_looks() {
     assert_eq!((bucket.begin, bucket.end), (14 * MS, 16 * MS));
     assert_eq!(
         (bucket.all.as_slice(), bucket.came_up.as_slice(), bucket.halted),
-        (&[1, 2, 3, 0, 0, 0, 9][..], &[5][..], 7)
+        (&[1, 2, 4, 3, 0, 0, 0, 9][..], &[5][..], 7)
     );
 }
 

@@ -67,9 +67,9 @@ pub fn draw(exits: &Exits, scale: &Scale, left: f64, top: f64) -> (String, f64) 
     (out, y - top + 6.0)
 }
 
-/// The first reasons are those that come up to the monitor; the last is what KVM does not tell apart.
+/// The first reasons are those that devices have to do with; the last is what no source explains.
 fn colour(reason: usize) -> usize {
-    [4, 0, 1, 5, 3, 6, 2][reason % 7]
+    [4, 0, 7, 1, 5, 3, 6, 2][reason % 8]
 }
 
 fn rate(a_millisecond: f64) -> String {

@@ -31,12 +31,12 @@ const STYLE: &str = "\
 text{font:11px 'DejaVu Sans Mono','Liberation Mono',Menlo,Consolas,monospace;fill:var(--ink)}\
 .t{font-weight:bold;font-size:13px}.l{fill:var(--dim)}.on{fill:var(--on)}\
 .bg{fill:var(--paper)}.grid{stroke:var(--grid)}.mark{stroke:var(--mark);stroke-dasharray:3 3}.marked{fill:var(--mark)}\
-.c0{fill:var(--c0)}.c1{fill:var(--c1)}.c2{fill:var(--c2)}.c3{fill:var(--c3)}.c4{fill:var(--c4)}.c5{fill:var(--c5)}.c6{fill:var(--c6)}\
+.c0{fill:var(--c0)}.c1{fill:var(--c1)}.c2{fill:var(--c2)}.c3{fill:var(--c3)}.c4{fill:var(--c4)}.c5{fill:var(--c5)}.c6{fill:var(--c6)}.c7{fill:var(--c7)}\
 .thin{opacity:.55}\
 :root{--paper:#ffffff;--ink:#1d2430;--dim:#5b6675;--grid:#e3e7ec;--mark:#b3261e;--on:#ffffff;\
---c0:#2f6db5;--c1:#2e7d4f;--c2:#8a5a00;--c3:#7b4fa3;--c4:#b0413e;--c5:#4a5a6a;--c6:#8b95a1}\
+--c0:#2f6db5;--c1:#2e7d4f;--c2:#8a5a00;--c3:#7b4fa3;--c4:#b0413e;--c5:#4a5a6a;--c6:#8b95a1;--c7:#007a8a}\
 @media(prefers-color-scheme:dark){:root{--paper:#14181e;--ink:#e3e7ec;--dim:#9aa5b3;--grid:#2a313a;--mark:#ff8a80;--on:#0d1014;\
---c0:#79b0f0;--c1:#6fcf97;--c2:#e0b35a;--c3:#c39be8;--c4:#f09a96;--c5:#a9b6c4;--c6:#77818d}}";
+--c0:#79b0f0;--c1:#6fcf97;--c2:#e0b35a;--c3:#c39be8;--c4:#f09a96;--c5:#a9b6c4;--c6:#77818d;--c7:#4fc9d6}}";
 
 /// Draws the story.
 pub fn draw(story: &Story) -> String {

@@ -15,7 +15,7 @@ const FAULTS: u64 = 1000;
 /// Exits to one party that a boot without fault does not have.
 const MANY: u64 = 1000;
 /// CPUID and MSR that a boot of Linux has anyway, and half as many again.
-const OTHER: u64 = 3000;
+const UNACCOUNTED: u64 = 3000;
 
 pub(super) fn items(story: &Story) -> Vec<Item> {
     let Some(exits) = &story.exits else { return Vec::new() };
@@ -24,7 +24,7 @@ pub(super) fn items(story: &Story) -> Vec<Item> {
     let mut items: Vec<_> =
         exits.parties.iter().enumerate().filter_map(|(n, party)| came_up(party, n, &buckets)).collect();
     items.extend(small_pages(exits, &buckets));
-    items.extend(other(exits, &buckets));
+    items.extend(unaccounted(exits, &buckets));
     items.extend(halted(story, &buckets));
     items
 }
@@ -100,11 +100,11 @@ fn small_pages(exits: &Exits, buckets: &[&Bucket]) -> Option<Item> {
     })
 }
 
-fn other(exits: &Exits, buckets: &[&Bucket]) -> Option<Item> {
-    let other = reason(exits, "other")?;
-    let cost = cost(buckets, |bucket| bucket.all.get(other).copied().unwrap_or(0));
+fn unaccounted(exits: &Exits, buckets: &[&Bucket]) -> Option<Item> {
+    let unaccounted = reason(exits, "unaccounted")?;
+    let cost = cost(buckets, |bucket| bucket.all.get(unaccounted).copied().unwrap_or(0));
     let count = cost.count;
-    (count >= OTHER).then(|| {
+    (count >= UNACCOUNTED).then(|| {
         cost.item(
             format!("{count} exits for CPUID, MSR and the like, which KVM settles without the monitor"),
             "each program that starts asks for about 30 CPUID, and each timer that is armed is an MSR: start fewer, wait less",

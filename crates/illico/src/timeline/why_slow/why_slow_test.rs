@@ -172,8 +172,8 @@ fn small_pages() {
 
 #[test]
 fn exits_that_kvm_does_not_tell_apart() {
-    speaks(&with_exits(&[("other", 8_000)], &[], 0, (0, 0)), "8000 exits for CPUID", 1000, "start fewer");
-    silent(&with_exits(&[("other", 1_500)], &[], 0, (0, 0)), "CPUID");
+    speaks(&with_exits(&[("unaccounted", 8_000)], &[], 0, (0, 0)), "8000 exits for CPUID", 1000, "start fewer");
+    silent(&with_exits(&[("unaccounted", 1_500)], &[], 0, (0, 0)), "CPUID");
 }
 
 #[test]
