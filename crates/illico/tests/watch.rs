@@ -251,6 +251,25 @@ fn top_prints_what_happened_between_two_looks() {
     assert_eq!((first("console/0"), first("console/1"), first("entropy/0")), (1, 1, 1), "{said}");
 }
 
+#[test]
+fn programs_read_a_line_of_json_for_each_look_until_they_have_enough() {
+    let machine = Machine::start();
+    let mut top = command(machine.folder.path())
+        .args(["top", "--json", "--interval", "1"])
+        .stdout(Stdio::piped())
+        .spawn()
+        .map(Ends)
+        .unwrap();
+    let mut lines = BufReader::new(top.0.stdout.take().unwrap()).lines();
+    let look: Value = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
+    let seen = &look["machines"][0];
+    assert_eq!((&look["schema"], &seen["name"]), (&"illico-top/1".into(), &"echo".into()), "{look}");
+    assert_eq!(seen["vcpus"].as_array().map(Vec::len), Some(1), "{look}");
+    assert!(seen["queues"].as_array().unwrap().iter().any(|queue| queue["device"] == "entropy"), "{look}");
+    drop(lines);
+    assert_eq!(top.0.wait().unwrap().code(), Some(0), "nobody reads any more");
+}
+
 /// A terminal that others wrote: tmux, which shows what a person would see.
 struct Terminal {
     name: String,
@@ -299,7 +318,7 @@ fn top_fills_a_terminal_and_leaves_it_at_a_key() {
     let machine = Machine::start();
     for (width, height) in [(80, 24), (120, 40)] {
         let terminal = Terminal::open(width, height, &machine);
-        let screen = terminal.until(|screen| screen.contains("console/1"));
+        let screen = terminal.until(|screen| screen.contains("console/1") && screen.contains("\nq leaves"));
         let lines: Vec<_> = screen.lines().collect();
         assert_eq!(lines.len(), usize::from(height), "{screen}");
         assert!(lines[0].starts_with("illico top: 1 machine"), "{screen}");

@@ -9,9 +9,10 @@ Examples:
   illico top
   illico top --interval 5
   illico top --once
+  illico top --json | jq --unbuffered '.machines[] | {name, exits}'
 
 Status:
-  0    you left, or --once has printed
+  0    you left, --once has printed, or nobody reads --json any more
   125  illico could not do what was asked";
 
 /// Options of `illico top`.
@@ -24,4 +25,9 @@ pub struct Top {
     /// Look twice, print the difference of all machines, and leave. This works without a terminal.
     #[arg(long)]
     pub once: bool,
+
+    /// Print each look as a line of JSON (docs/watch.md has the fields), with --once a single one. This works without a
+    /// terminal.
+    #[arg(long)]
+    pub json: bool,
 }

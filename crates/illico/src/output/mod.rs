@@ -15,6 +15,7 @@ pub mod ps;
 pub mod table;
 pub mod timeline;
 pub mod top;
+pub mod top_json;
 
 use std::error::Error;
 use std::io::{Write, stderr};
