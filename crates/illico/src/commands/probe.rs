@@ -19,6 +19,9 @@ use rustix::fs::{MemfdFlags, memfd_create};
 
 use crate::commands::Failure;
 
+/// Characters of what a probe said last that an error shows: some send 64 KiB of them.
+const SHOWN: usize = 200;
+
 /// What became of a probe.
 #[derive(Debug)]
 pub struct Heard {
@@ -103,8 +106,13 @@ impl Heard {
     }
 
     fn told_not(&self, experiment: &str, key: &str) -> Failure {
-        let Self { end, said, .. } = self;
-        format!("the probe was to tell {key} of {experiment}, ended with {end:?}, and said {said:?}").into()
+        let ended = match &self.end {
+            End::Stopped => "took too long (is this host busy?)".to_owned(),
+            end => format!("ended with {end:?}"),
+        };
+        let from = self.said.char_indices().rev().nth(SHOWN - 1).map_or(0, |(at, _)| at);
+        let last = self.said.get(from..).unwrap_or_default();
+        format!("the probe was to tell {key} of {experiment}, {ended}, and said last {last:?}").into()
     }
 }
 

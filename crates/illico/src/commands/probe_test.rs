@@ -21,6 +21,15 @@ fn an_experiment_is_heard_through_either_console() {
 fn a_guest_that_never_ends_is_stopped() {
     let heard = run(&kvm(), &config("spin"), Duration::from_millis(1)).unwrap();
     assert_eq!(heard.end, End::Stopped);
+    let error = heard.figure("spin", "cycles").unwrap_err().to_string();
+    assert!(error.contains("took too long"), "{error}");
+}
+
+#[test]
+fn an_error_shows_the_end_of_much_that_was_said() {
+    let heard = run(&kvm(), &config("uart=4096"), LIMIT).unwrap();
+    let error = heard.figure("uart", "colour").unwrap_err().to_string();
+    assert!(error.len() < 500 && error.contains("probe: end"), "{error}");
 }
 
 #[test]
