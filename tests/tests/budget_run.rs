@@ -1,6 +1,7 @@
 //! What `illico run -- true` costs, as counts: from exec to exit, on the host's own files, with the stock 6.12 kernel.
 //!
 //! KVM's tracepoint counts; host interrupts (INTR) are left out, and the best of three tries holds (see `budget_boot.rs`).
+//! illico holds the same runs to the same numbers (`--budget`).
 
 use illico_tests::user::{online, stage};
 use illico_tests::{Guest, within};
@@ -18,6 +19,13 @@ count_run() {
 }
 "#;
 
+const OVER_BUDGET: u8 = 105;
+
+/// For illico's own eyes.
+fn budget(most: u64) -> String {
+    format!("total = {most}\n[reasons]\nport = 10\n")
+}
+
 fn counted(guest: &Guest, most: u64) -> Result<(), String> {
     let exits = guest.counted();
     let table = format!("{} (budget: {most} without INTR):\n{exits}{}", guest.name, guest.messages);
@@ -28,7 +36,19 @@ fn counted(guest: &Guest, most: u64) -> Result<(), String> {
 #[test]
 fn a_program_on_the_host_s_files_runs_within_2600_exits() {
     within(3, || {
-        let ran = stage().script(COUNT).script("count_run none run -- true").fetch("none.exits").guest("none").run();
+        let ran = stage()
+            .bytes("budget.toml", budget(2600))
+            .bytes("tight.toml", budget(650))
+            .script(COUNT)
+            .script("count_run none run --budget $PWD/budget.toml -- true")
+            .fetch("none.exits")
+            .guest("none")
+            .script("count_run tight run --budget $PWD/tight.toml -- true")
+            .guest("tight")
+            .run();
+        let tight = ran.guest("tight");
+        assert_eq!(tight.status, OVER_BUDGET, "{tight}");
+        assert!(tight.messages.contains("\ntotal                         650 "), "{tight}");
         counted(&ran.guest("none"), 2600)
     });
 }
@@ -36,8 +56,13 @@ fn a_program_on_the_host_s_files_runs_within_2600_exits() {
 #[test]
 fn with_the_network_of_the_user_it_is_3000() {
     within(3, || {
-        let ran =
-            online().script(COUNT).script("count_run user online -- true").fetch("user.exits").guest("user").run();
+        let ran = online()
+            .bytes("budget.toml", budget(3000))
+            .script(COUNT)
+            .script("count_run user online --budget $PWD/budget.toml -- true")
+            .fetch("user.exits")
+            .guest("user")
+            .run();
         counted(&ran.guest("user"), 3000)
     });
 }

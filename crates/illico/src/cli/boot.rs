@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::Timeline;
+use super::{Accounting, Timeline};
 use crate::vms::Name;
 
 pub const HELP: &str = "\
@@ -126,19 +126,9 @@ pub struct Boot {
     #[arg(long, value_name = "NAME")]
     pub name: Option<Name>,
 
-    /// At the end, print where the exits went. Example: --exits
-    #[arg(long)]
-    pub exits: bool,
+    #[command(flatten)]
+    pub accounting: Accounting,
 
-    /// At the end, write where the exits went as JSON (docs/exits.md has the schema).
-    /// Example: --exits-json exits.json
-    #[arg(long, value_name = "FILE")]
-    pub exits_json: Option<PathBuf>,
-
-    /// Hold the guest to a budget of exits (docs/exits.md has the format): what it spent more is printed at the
-    /// end, and the status is 105. Example: --budget budget.toml
-    #[arg(long, value_name = "FILE.toml")]
-    pub budget: Option<PathBuf>,
     #[command(flatten)]
     pub timeline: Timeline,
 

@@ -1,5 +1,6 @@
 //! The command line: a file for each verb has its options, each with what it does and an example.
 
+mod accounting;
 mod boot;
 mod completions;
 mod cp;
@@ -26,6 +27,7 @@ mod wait;
 
 use clap::{Parser, Subcommand};
 
+pub use accounting::Accounting;
 pub use boot::Boot;
 pub use completions::Completions;
 pub use cp::Cp;

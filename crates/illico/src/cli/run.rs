@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::Timeline;
+use super::{Accounting, Timeline};
 
 use crate::vms::Name;
 
@@ -24,6 +24,7 @@ Signals: HUP, INT, QUIT, TERM, USR1, USR2 go to the command; before it has start
 
 Status:
   N    the command's own
+  105  the command ended with 0, but the guest spent more exits than --budget allows
   125  illico could not do what was asked, or the guest ended before its command
   126  the command's program cannot be executed
   127  there is no such program
@@ -110,13 +111,8 @@ pub struct Run {
     #[arg(long, value_name = "N[s|m|h]")]
     pub timeout: Option<String>,
 
-    /// At the end, print where the exits went. Example: --exits
-    #[arg(long)]
-    pub exits: bool,
-
-    /// At the end, write where the exits went as JSON (docs/exits.md has the schema). Example: --exits-json exits.json
-    #[arg(long, value_name = "FILE")]
-    pub exits_json: Option<PathBuf>,
+    #[command(flatten)]
+    pub accounting: Accounting,
 
     #[command(flatten)]
     pub timeline: Timeline,

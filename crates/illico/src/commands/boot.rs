@@ -18,11 +18,10 @@ use illico_machine::timeline::{span, timed};
 use illico_virtio::complaints::say;
 use rustix::fs::OFlags;
 
-use crate::budget::Budget;
 use crate::cli::Boot;
 use crate::commands::Failure;
+use crate::commands::accounting::Accounting;
 use crate::live;
-use crate::output;
 use crate::status::Status;
 use crate::timeline::Recording;
 use crate::vms::{Asked, Ended, Folder, Name, Verb, Vms};
@@ -38,7 +37,7 @@ pub fn run(options: &Boot, began: Instant, ahead: Option<Ahead>) -> Result<Statu
         recording.ask_for_initcalls(&mut config);
     }
     config.check()?;
-    let budget = options.budget.as_deref().map(read_budget).transpose()?;
+    let mut accounting = Accounting::asked(&options.accounting)?;
     let files = timed("open the kernel and the initrd", || open_files(&config))?;
     let opened = timed("open the console", || console::open(config.console))?;
     let console::Opened { device, uart, joint } = opened;
@@ -49,16 +48,13 @@ pub fn run(options: &Boot, began: Instant, ahead: Option<Ahead>) -> Result<Statu
         start.count_in(live::create(sockets)?);
     }
     let mut machine = build(&config, start, Parts { files, console: device, uart })?;
-    if let Some(budget) = &budget {
-        budget.check(machine.device_names()).map_err(|error| format!("--budget: {error}"))?;
-    }
+    accounting.check(&machine)?;
     trace::attach(options, &mut machine)?;
     if let Some(sockets) = watched {
         live::attach(sockets, &mut machine)?;
     }
-    // Made before the guest runs: a report that cannot be written is said before, not after. And after all
-    // else that could fail: what does not start leaves nothing behind.
-    let json = options.exits_json.as_deref().map(create).transpose()?;
+    // After all else that could fail: what does not start leaves nothing behind.
+    accounting.create()?;
     if let Some(recording) = &mut recording {
         recording.create()?;
     }
@@ -71,12 +67,8 @@ pub fn run(options: &Boot, began: Instant, ahead: Option<Ahead>) -> Result<Statu
     drop(raw);
     let outcome = outcome?;
     tell(&outcome.end);
-    let wanted = options.exits || json.is_some() || budget.is_some() || folder.is_some();
-    let report = wanted.then(|| outcome.report());
-    let excess = match (&budget, &report) {
-        (Some(budget), Some(report)) => budget.excess(report).map_err(|error| format!("--budget: {error}"))?,
-        _ => Vec::new(),
-    };
+    let report = (accounting.is_wanted() || folder.is_some()).then(|| outcome.report());
+    let excess = report.as_ref().map_or_else(|| Ok(Vec::new()), |report| accounting.excess(report))?;
     let status = match Status::of(&outcome.end) {
         Status::Ended if !excess.is_empty() => Status::OverBudget,
         // How the guest itself ended says more.
@@ -89,13 +81,7 @@ pub fn run(options: &Boot, began: Instant, ahead: Option<Ahead>) -> Result<Statu
         folder.finish(&Ended::now(status.code(), why(&outcome.end)))?;
     }
     if let Some(report) = report {
-        if options.exits {
-            output::to_stderr(&output::exits::table(&report));
-        }
-        if let Some(mut file) = json {
-            serde_json::to_writer_pretty(&mut file, &report)?;
-        }
-        output::to_stderr(&output::budget::lines(&excess));
+        accounting.tell(&report, &excess)?;
     }
     if let Some(recording) = recording {
         recording.finish()?;
@@ -108,12 +94,6 @@ fn open_files(config: &Config) -> Result<Files, Failure> {
         kernel: open_kernel(&config.kernel)?,
         initrd: config.initrd.as_deref().map(|path| open("--initrd", path)).transpose()?,
     })
-}
-
-fn read_budget(path: &Path) -> Result<Budget, Failure> {
-    let wrong = |error: String| format!("--budget: {}: {error}", path.display());
-    let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;
-    Ok(Budget::parse(&text).map_err(|error| wrong(error.to_string()))?)
 }
 
 /// Makes the machine known to other processes.
@@ -152,13 +132,6 @@ fn open_kernel(path: &Path) -> Result<File, Failure> {
         return illico_probe_image::file(image).map_err(|error| format!("--kernel {name}: {error}").into());
     }
     open("--kernel", path)
-}
-
-/// The file of `--exits-json`.
-pub fn create(path: &Path) -> Result<File, Failure> {
-    File::create(path).map_err(|error| {
-        format!("--exits-json: cannot create {}: {error}; name a file in a folder that exists", path.display()).into()
-    })
 }
 
 /// Says why a machine ended, where it was not the guest's own wish.

@@ -1,5 +1,6 @@
 //! One file a verb.
 
+mod accounting;
 pub mod boot;
 pub mod completions;
 pub mod cp;

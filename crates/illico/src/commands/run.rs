@@ -37,6 +37,7 @@ use self::first::{First, Streams};
 use self::plan::Plan;
 use crate::agent;
 use crate::cli::Run;
+use crate::commands::accounting::Accounting;
 use crate::commands::{Failure, boot, exec};
 use crate::output;
 use crate::session::{Broken, Input, Sinks};
@@ -73,7 +74,8 @@ pub fn run(options: &Run, began: Instant) -> Result<Status, Failure> {
         recording.ask_for_initcalls(&mut plan.config);
     }
     plan.config.check()?;
-    let json = options.exits_json.as_deref().map(boot::create).transpose()?;
+    let mut accounting = Accounting::asked(&options.accounting)?;
+    accounting.create()?;
     let remove = options.rm || (!options.detach && options.name.is_none());
     let asked = Asked {
         verb: Verb::Run,
@@ -84,7 +86,7 @@ pub fn run(options: &Run, began: Instant) -> Result<Status, Failure> {
         config: plan.config.clone(),
     };
     let folder = Vms::of_user()?.create(options.name.clone(), asked)?;
-    live(options, plan, start, folder, json, recording)
+    live(options, plan, start, folder, accounting, recording)
 }
 
 /// From a folder to the end of the machine that it is for.
@@ -93,7 +95,7 @@ fn live(
     mut plan: Plan,
     start: Result<Start, Failure>,
     folder: Folder,
-    json: Option<File>,
+    accounting: Accounting<'_>,
     mut recording: Option<Recording>,
 ) -> Result<Status, Failure> {
     plan.seclude_files(&folder.file("shares"))?;
@@ -116,6 +118,7 @@ fn live(
     let mut start = start?;
     start.count_in(crate::live::create(&sockets)?);
     let mut machine = build(&config, start, Parts { files, console, uart: None })?;
+    accounting.check(&machine)?;
     crate::live::attach(&sockets, &mut machine)?;
     if let Some(recording) = &mut recording {
         recording.create()?;
@@ -161,16 +164,14 @@ fn live(
         }
     };
     let report = outcome.report();
+    let excess = accounting.excess(&report)?;
+    // How the command itself ended says more.
+    let status = if status == 0 && !excess.is_empty() { Status::OverBudget.code() } else { status };
     if fate.has_begun() {
         crate::live::keep(&folder, &report)?;
         folder.finish(&Ended::now(status, why))?;
     }
-    if options.exits {
-        output::to_stderr(&output::exits::table(&report));
-    }
-    if let Some(mut file) = json {
-        serde_json::to_writer_pretty(&mut file, &report)?;
-    }
+    accounting.tell(&report, &excess)?;
     if let Some(recording) = recording {
         recording.finish()?;
     }
