@@ -13,7 +13,7 @@ use clap::Parser;
 use illico_image::kernels::{KernelError, Kernels};
 
 use super::words::Words;
-use crate::cli::{Cli, Run, Verb};
+use crate::cli::{Accounting, Cli, Run, Verb};
 use crate::commands::{Failure, boot};
 use crate::output;
 use crate::status::Status;
@@ -97,10 +97,13 @@ fn arguments(options: &Run, kernel: &Path, words: &Words) -> Result<Vec<OsString
     if let Some(name) = &options.name {
         say("--name", OsStr::new(name.as_str()));
     }
-    if let Some(file) = &options.exits_json {
-        say("--exits-json", file.as_os_str());
+    let Accounting { exits, exits_json, budget } = &options.accounting;
+    for (option, file) in [("--exits-json", exits_json), ("--budget", budget)] {
+        if let Some(file) = file {
+            say(option, file.as_os_str());
+        }
     }
-    if options.exits {
+    if *exits {
         arguments.push("--exits".into());
     }
     Ok(arguments)
@@ -154,6 +157,7 @@ mod tests {
         };
         boots("-it --net none", "");
         boots("--memory 64M --net user -p 1:2 --name n --exits", " --memory 64M --net user -p 1:2 --name n --exits");
+        boots("--budget b.toml", " --budget b.toml");
     }
 
     #[test]
