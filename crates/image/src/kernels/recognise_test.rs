@@ -36,7 +36,7 @@ fn an_elf_says_it_in_its_banner_wherever_that_is() {
         elf[18] = 62;
         elf.extend(b"Linux version %s");
         elf.resize(offset, 0);
-        elf.extend(b"Linux version 6.1.0 (someone)");
+        elf.extend(b"Linux Linux version Linux version 6.1.0 (someone)");
         assert_eq!(told(&elf).as_deref(), Some("6.1.0"), "at {offset}");
     }
 }
