@@ -69,12 +69,11 @@ impl ImageSource {
     /// What is at a path.
     pub fn at(text: &str) -> Result<Self, Error> {
         let whole = PathBuf::from(text);
-        let (path, name) = match text.rsplit_once(':') {
-            Some((path, name)) if !whole.exists() && Path::new(path).exists() => {
-                (PathBuf::from(path), Some(name.to_owned()))
-            }
-            _ => (whole, None),
-        };
+        // The name may have colons itself, and so may the path.
+        let parts = text.rmatch_indices(':').map(|(at, _)| text.split_at(at));
+        let mut parts = parts.filter_map(|(path, name)| Some((Path::new(path), name.strip_prefix(':')?)));
+        let named = if whole.exists() { None } else { parts.find(|(path, _)| path.exists()) };
+        let (path, name) = named.map_or((whole, None), |(path, name)| (path.to_owned(), Some(name.to_owned())));
         let metadata = path.metadata().map_err(Error::file("open", &path))?;
         if metadata.is_dir() {
             return Ok(match path.join("oci-layout").is_file() {

@@ -26,6 +26,8 @@ fn what_is_at_a_path_is_recognised() {
     assert_eq!(parse(&text("layout")), ImageSource::Layout { path: at("layout"), name: None });
     assert_eq!(parse(&text("layout:latest")), ImageSource::Layout { path: at("layout"), name: Some("latest".into()) });
     assert_eq!(parse(&text("a.tar")), ImageSource::Tar { path: at("a.tar"), name: None });
+    let named = ImageSource::Tar { path: at("a.tar"), name: Some("web:1".into()) };
+    assert_eq!(parse(&text("a.tar:web:1")), named, "names have colons, too");
     assert_eq!(parse(&text("a.tar.gz")), ImageSource::Tar { path: at("a.tar.gz"), name: None });
     assert_eq!(parse(&text("ext4")), raw("ext4", RootKind::Ext4));
     assert_eq!(parse(&text("erofs")), raw("erofs", RootKind::Erofs));
