@@ -160,6 +160,9 @@ fn live(
             };
             output::say(&why);
             show_last_lines(&folder.file(CONSOLE_LOG));
+            if let Some(missing) = kernel.missing() {
+                output::say(&missing);
+            }
             (Status::Failed.code(), why)
         }
     };

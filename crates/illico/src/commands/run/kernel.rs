@@ -37,6 +37,14 @@ impl Kernel {
         self.0.has(&["virtio_pmem", "nd_pmem", "erofs"])
     }
 
+    /// What a guest may have lacked that ended before its command.
+    pub fn missing(&self) -> Option<String> {
+        let release = &self.0.release;
+        let places = format!("lib/modules/{release} or modules beside it, /lib/modules/{release}");
+        let none = || format!("kernel {release} was run without modules, of which there are none here ({places})");
+        self.0.modules.is_none().then(none)
+    }
+
     /// Its file.
     pub fn open(&self) -> Result<File, Failure> {
         boot::open("--kernel", &self.0.image)
