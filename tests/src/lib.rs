@@ -6,6 +6,8 @@
 mod direct;
 pub mod ext4;
 pub mod guest;
+pub mod image;
+pub mod registry;
 pub mod stage;
 pub mod user;
 

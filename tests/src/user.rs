@@ -30,7 +30,7 @@ $2" >$1.out 2>$1.err </dev/null
 "#;
 
 /// What became of one case.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Case {
     pub status: u8,
     pub out: String,

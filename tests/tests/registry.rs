@@ -1,64 +1,14 @@
 //! Images of a real registry (Debian's docker-registry), put there by another program (skopeo); and a disk that is full.
 
 use std::fs;
-use std::net::{TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
-use std::time::Duration;
+use std::process::{Command, Output, Stdio};
 
 use illico_image::Digest;
 use illico_image::tar::testkit::Archive;
 use illico_image::testkit::Parts;
-use xtask::packages;
+use illico_tests::registry::Registry;
 use xtask::project::{self, Profile};
-
-/// A registry on this host, until this is dropped.
-struct Registry {
-    process: Child,
-    port: u16,
-}
-
-impl Registry {
-    fn start(folder: &Path) -> Self {
-        packages::require(&[("docker-registry", "docker-registry"), ("skopeo", "skopeo")]).expect("packages");
-        // Somebody else may take the port before the registry does; that fails the test aloud.
-        let port = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port").port();
-        let configuration = folder.join("registry.yml");
-        let storage = folder.join("storage").display().to_string();
-        let text = format!(
-            "version: 0.1\nlog: {{level: error}}\nstorage: {{filesystem: {{rootdirectory: {storage}}}}}\n\
-             http: {{addr: 127.0.0.1:{port}}}\n"
-        );
-        fs::write(&configuration, text).expect("written");
-        let program = packages::find_program("docker-registry").expect("installed");
-        let mut command = Command::new(program);
-        command.arg("serve").arg(configuration).stdout(Stdio::null()).stderr(Stdio::null());
-        // Made at once: it ends the process however this ends.
-        let registry = Self { process: command.spawn().expect("the registry starts"), port };
-        for _ in 0..300 {
-            if TcpStream::connect(("127.0.0.1", port)).is_ok() {
-                return registry;
-            }
-            std::thread::sleep(Duration::from_millis(100));
-        }
-        panic!("the registry does not listen");
-    }
-
-    fn push(&self, layout: &Path, name: &str) {
-        let mut skopeo = Command::new("skopeo");
-        skopeo.args(["--insecure-policy", "copy", "--dest-tls-verify=false"]);
-        skopeo.arg(format!("oci:{}:latest", layout.display()));
-        let done = skopeo.arg(format!("docker://127.0.0.1:{}/{name}", self.port)).output().expect("skopeo");
-        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
-    }
-}
-
-impl Drop for Registry {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
 
 fn illico(folder: &Path, words: &[&str]) -> Output {
     let mut illico = Command::new(project::illico(Profile::Dev).expect("illico"));
