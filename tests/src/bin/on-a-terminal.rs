@@ -1,5 +1,6 @@
-//! A person at a terminal, as a program: `on-a-terminal COMMAND...` runs a command on a pseudo-terminal of 100 columns and
-//! 30 rows, waits for its `ready`, asks for the size, makes the window larger, asks again, and leaves with Ctrl-A x.
+//! A person at a terminal, as a program: `on-a-terminal [--leave KEYS] COMMAND...` runs a command on a pseudo-terminal of 100
+//! columns and 30 rows, waits for its `ready`, asks for the size, makes the window larger, asks again, and leaves with Ctrl-A x,
+//! or those keys.
 //!
 //! What it saw of the terminal is printed, a line each. The command gets no controlling terminal: SIGWINCH is sent to it as
 //! the kernel would.
@@ -20,8 +21,10 @@ use rustix::termios::{LocalModes, OutputModes, Termios, Winsize, tcgetattr, tcse
 const TRIES: u32 = 200;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let mut words = env::args_os().skip(1);
-    let program = words.next().ok_or("usage: on-a-terminal COMMAND...")?;
+    let mut words = env::args_os().skip(1).peekable();
+    let leaves = words.next_if(|word| word == "--leave").and_then(|_| words.next());
+    let leaves = leaves.unwrap_or_else(|| "\x01x".into());
+    let program = words.next().ok_or("usage: on-a-terminal [--leave KEYS] COMMAND...")?;
     let (person, terminal) = terminal()?;
     let before = tcgetattr(&terminal)?;
     resize(&terminal, 100, 30)?;
@@ -45,7 +48,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
     }
     println!("{answer}");
-    person.file.write_all(b"\x01x")?;
+    person.file.write_all(leaves.as_encoded_bytes())?;
     println!("it ended: {}", child.wait()?);
     let after = tcgetattr(&terminal)?;
     println!("afterwards: {}", modes(&after));
