@@ -3,14 +3,16 @@
 use std::fs;
 use std::path::PathBuf;
 
+use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
+use super::Part;
 use crate::{Error, project};
 
 /// One part's figures.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Table {
-    /// The name of its plot's file, and its place in the report.
+    /// The name of its part and of its plot's file.
     pub id: String,
     pub title: String,
     /// What is measured, from where to where, and on what.
@@ -36,9 +38,6 @@ pub struct Figures {
     pub tables: Vec<Table>,
 }
 
-/// The order of the report.
-const ORDER: [&str; 7] = ["start", "boot", "block", "net", "console", "pmem", "many"];
-
 /// Where figures and plots are.
 pub fn folder() -> PathBuf {
     project::root().join("docs/benchmarks")
@@ -55,11 +54,12 @@ impl Figures {
         serde_json::from_slice(&text).map_err(|error| Error::file("understand", &path)(error.into()))
     }
 
-    /// Replaces the table of that name.
+    /// Replaces the table of that name. The report has them in the order of their parts.
     pub fn keep(&mut self, table: Table) {
         self.tables.retain(|kept| kept.id != table.id);
         self.tables.push(table);
-        self.tables.sort_by_key(|table| ORDER.iter().position(|id| *id == table.id));
+        let named = |part: &Part, id: &str| part.to_possible_value().is_some_and(|value| value.get_name() == id);
+        self.tables.sort_by_key(|table| Part::value_variants().iter().position(|part| named(part, &table.id)));
     }
 
     pub fn write(&self) -> Result<(), Error> {

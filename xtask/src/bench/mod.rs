@@ -12,6 +12,7 @@ mod monitors;
 mod plot;
 mod report;
 mod script;
+mod spread;
 mod start;
 
 use std::process::ExitCode;
@@ -46,7 +47,6 @@ pub enum Part {
 /// Measures the parts, all of them if none is named, keeps the figures and writes the report.
 pub fn run(parts: &[Part], pairs: usize) -> Result<ExitCode, Error> {
     let parts = if parts.is_empty() { Part::value_variants() } else { parts };
-    let mut figures = Figures::read()?;
     for part in parts {
         let tables = match part {
             Part::Start => vec![start::measure(pairs)?],
@@ -58,6 +58,8 @@ pub fn run(parts: &[Part], pairs: usize) -> Result<ExitCode, Error> {
             Part::Pmem => vec![devices::pmem()?],
             Part::Many => vec![many::measure()?],
         };
+        // Only now: another part may have been measured meanwhile.
+        let mut figures = Figures::read()?;
         for table in tables {
             println!("{}\n", report::text(&table));
             figures.keep(table);

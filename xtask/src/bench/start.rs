@@ -9,6 +9,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::figures::{Row, Table};
+use super::spread::quartile;
 use crate::error::output_of;
 use crate::project::{self, Profile};
 use crate::{Error, packages};
@@ -94,9 +95,4 @@ fn time(command: &mut Command, statuses: &[i32]) -> Result<Duration, Error> {
         return Ok(took);
     }
     Err(Error::Failed { command: program.display().to_string(), status, stderr: String::new() })
-}
-
-fn quartile(values: &mut [f64], n: usize) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() * n / 4).copied().unwrap_or(f64::NAN)
 }
