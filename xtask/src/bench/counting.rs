@@ -10,9 +10,10 @@ use std::process::{Command, Stdio};
 
 use super::figures::{Row, Table};
 use super::spread;
+use super::turn::FirstTurn;
 use crate::error::output_of;
 use crate::project::{self, Profile};
-use crate::{Error, Lab, packages};
+use crate::{Error, Lab};
 
 /// Exits of a run on this host: few, so that both of a pair meet the same of what else it does.
 const EXITS: u32 = 2_000;
@@ -39,6 +40,7 @@ pub fn measure(pairs: usize) -> Result<Table, Error> {
 }
 
 fn here(counted: &Path, uncounted: &Path, pairs: usize) -> Result<Row, Error> {
+    let _turn = FirstTurn::take();
     let (mut ins, mut outs, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
     for pair in 0..pairs {
         let (with, without) = if pair % 2 == 0 {
@@ -89,15 +91,7 @@ fn words(exits: u32) -> Vec<String> {
 
 /// What an exit and the way back take, by the guest's clock.
 fn round_trip(illico: &Path) -> Result<f64, Error> {
-    // With a fixed turn before all others (chrt, as root) a run is not interrupted by what else runs.
-    let mut command = match packages::find_program("chrt").filter(|_| is_root()) {
-        Some(chrt) => {
-            let mut command = Command::new(chrt);
-            command.args(["-f", "50"]).arg(illico);
-            command
-        }
-        None => Command::new(illico),
-    };
+    let mut command = Command::new(illico);
     command.args(words(EXITS)).env_remove("LD_LIBRARY_PATH").stdin(Stdio::null());
     let said = String::from_utf8_lossy(&output_of(&mut command)?).into_owned();
     said.lines().find_map(cycles).ok_or_else(|| no_figure(&said))
@@ -113,8 +107,4 @@ fn cycles(line: &str) -> Option<f64> {
 
 fn no_figure(said: &str) -> Error {
     Error::Kernel(format!("the probe did not tell what its exits took, but: {said}"))
-}
-
-fn is_root() -> bool {
-    std::fs::metadata("/proc/self").is_ok_and(|me| std::os::unix::fs::MetadataExt::uid(&me) == 0)
 }

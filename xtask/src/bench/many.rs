@@ -49,7 +49,7 @@ pub fn measure() -> Result<Table, Error> {
         id: "many".to_owned(),
         title: "Many machines at once".to_owned(),
         boundary: "The probe guest with a VirtIO console and 32 MiB of RAM, halted after its hello, on this host's own /dev/kvm. Private memory is \
-                   what the process alone has (smaps: Private_Clean and Private_Dirty), RAM of the guest left out; median of the machines. The \
+                   what the process alone has (smaps: Private_Clean and Private_Dirty), RAM of the guest left out; median of the machines. Of a single one the program's own pages are among it, which several share. The \
                    rate is from the first fork to the last hello."
             .to_owned(),
         columns: ["private KiB each", "starts a second"].map(Into::into).to_vec(),

@@ -14,6 +14,7 @@ mod report;
 mod script;
 mod spread;
 mod start;
+mod turn;
 
 use std::process::ExitCode;
 

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::figures::{Row, Table};
 use super::spread::quartile;
+use super::turn::FirstTurn;
 use crate::error::output_of;
 use crate::project::{self, Profile};
 use crate::{Error, packages};
@@ -21,6 +22,7 @@ const QEMU_SHARE: usize = 10;
 pub fn measure(pairs: usize) -> Result<Table, Error> {
     let illico = project::illico(Profile::Release)?;
     let (floor, ten) = probe_programs()?;
+    let _turn = FirstTurn::take();
     let mut rows = Vec::new();
     for (name, options) in [
         ("illico, no device", ["--console", "none", "--entropy", "off"].as_slice()),
