@@ -7,7 +7,7 @@ use crate::Error;
 
 /// Boots the same kernel with each monitor.
 pub fn measure() -> Result<Table, Error> {
-    let monitors = [Monitor::IllicoPci, Monitor::QemuMicrovm, Monitor::QemuQ35];
+    let monitors = Monitor::ALL;
     // Twice: the first reads all files into the lab's memory, the second is kept.
     let lines: Vec<String> = [monitors, monitors]
         .iter()
@@ -15,7 +15,7 @@ pub fn measure() -> Result<Table, Error> {
         .map(|monitor| format!("measure {} {}", monitor.key(), monitor.command("/guests/reboot.cpio", "", &[])))
         .collect();
     let costs = script::run(&lines.join("\n"), &[])?;
-    let least = costs.get(Monitor::IllicoPci.key()).map(|cost| cost.instructions);
+    let least = costs.get(Monitor::Illico.key()).map(|cost| cost.instructions);
     let row = |monitor: &Monitor| {
         let cost = costs.get(monitor.key())?;
         let count = |reason| Some(cost.exits.count(reason) as f64);

@@ -6,14 +6,14 @@ use super::monitors::bring_qemu;
 use crate::project::{self, Profile};
 use crate::{Error, ExitHistogram, Lab};
 
-/// `measure NAME COMMAND...`: runs the command, then prints how many instructions the lab executed meanwhile (its clock
+/// `measure NAME COMMAND...`: runs the command, for at most 12,000 million instructions, then prints how many instructions the lab executed meanwhile (its clock
 /// advances by a nanosecond for each) and the histogram of exits.
 const PRELUDE: &str = "
 now() { sed -n 's/^now at \\([0-9]*\\) nsecs/\\1/p' /proc/timer_list; }
 measure() {
     name=$1; shift
     before=$(now)
-    count-exits timeout -s KILL 900 \"$@\" </dev/null >/tmp/said 2>&1
+    count-exits timeout -s KILL 12 \"$@\" </dev/null >/tmp/said 2>&1
     status=$?
     after=$(now)
     echo \"MEASURED $name $status $((after - before))\"
@@ -31,12 +31,27 @@ pub struct Cost {
 }
 
 impl Cost {
-    /// What this one cost more than `other`, for each of `units`: exits without the host's own interrupts, and
-    /// thousands of instructions.
-    pub fn beyond(&self, other: &Cost, units: f64) -> (f64, f64) {
-        let exits = self.exits.without_intr() as f64 - other.exits.without_intr() as f64;
-        (exits / units, (self.instructions - other.instructions) * 1e3 / units)
+    /// What this one cost more than `other`, for each of `units`.
+    pub fn beyond(&self, other: &Cost, units: f64) -> Beyond {
+        let more = |count: fn(&ExitHistogram) -> u64| (count(&self.exits) as f64 - count(&other.exits) as f64) / units;
+        Beyond {
+            exits: more(ExitHistogram::without_intr),
+            memory: more(|exits| exits.count("NPF")),
+            instructions: (self.instructions - other.instructions) * 1e3 / units,
+        }
     }
+}
+
+/// What a unit of work cost.
+#[derive(Debug, Clone, Copy)]
+pub struct Beyond {
+    /// Without the host's own interrupts.
+    pub exits: f64,
+    /// Those of them that devices and memory are answerable for: page faults and MMIO, kicks among it. The rest are timers
+    /// that the guest arms, its halts, and the CPUID of programs that it starts.
+    pub memory: f64,
+    /// In thousands.
+    pub instructions: f64,
 }
 
 /// Runs the script in a lab of its own with these files.
