@@ -4,8 +4,7 @@ use std::path::Path;
 
 use crate::{Lab, packages};
 
-/// A monitor with one way of reaching its devices. illico's is PCI: guests that reach 32 requests by virtio-mmio hang now and
-/// then where QEMU's TCG counts instructions; `illico diff --change '--transport mmio'` compares the two.
+/// A monitor with one way of reaching its devices. illico's is PCI; `illico diff --change '--transport mmio'` compares the two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Monitor {
     Illico,
