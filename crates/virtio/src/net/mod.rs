@@ -99,9 +99,9 @@ impl Net {
         if spec.queues != 1 {
             return Err(NetError::OneQueue { queues: spec.queues });
         }
-        let (socket, passt) = passt::start(&spec.forward, spec.loopback).map_err(NetError::User)?;
-        let port = StreamPort::new(socket, Box::new(passt)).map_err(NetError::Socket)?;
         let mac = spec.mac.unwrap_or_else(|| MacAddress::for_name(&name));
+        let (socket, passt) = passt::start(&spec.forward, spec.loopback, mac).map_err(NetError::User)?;
+        let port = StreamPort::new(socket, Box::new(passt)).map_err(NetError::Socket)?;
         Ok(Self::on_ports(name, mac, USER_NETWORK.mtu, feature::OF_STREAM, vec![Box::new(port)]))
     }
 

@@ -5,7 +5,7 @@
 //! other end is closed it ends: when the card is dropped, and when the monitor dies, however that happens.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::net::Ipv4Addr;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
@@ -17,6 +17,7 @@ use rustix::fs::{Mode, fchmod};
 use rustix::pipe::{PipeFlags, pipe_with};
 
 use super::forward::{Forward, Protocol};
+use super::mac::MacAddress;
 use super::stream::Peer;
 
 /// What a guest has to set up to have a network, known before there is a guest.
@@ -73,6 +74,9 @@ pub enum PasstError {
     Said(String),
 }
 
+/// Bytes of an ARP packet over Ethernet.
+const ARP_FRAME: usize = 42;
+
 /// A running passt.
 pub(super) struct Passt {
     child: Child,
@@ -81,8 +85,36 @@ pub(super) struct Passt {
 }
 
 /// Starts passt and waits until it serves. `loopback`: the gateway's address is the host's own 127.0.0.1 to the guest.
-pub(super) fn start(forwards: &[Forward], loopback: bool) -> Result<(UnixStream, Passt), PasstError> {
-    start_program(&find().ok_or(PasstError::Missing)?, forwards, loopback)
+pub(super) fn start(
+    forwards: &[Forward],
+    loopback: bool,
+    guest: MacAddress,
+) -> Result<(UnixStream, Passt), PasstError> {
+    let program = find().ok_or(PasstError::Missing)?;
+    let (mut stream, passt) = start_program(&program, forwards, loopback)?;
+    if !forwards.is_empty() {
+        announce(&mut stream, guest).map_err(|source| PasstError::Start { program, source })?;
+    }
+    Ok((stream, passt))
+}
+
+/// Says in the guest's place that it is there, by an ARP announcement (RFC 5227 § 3): passt learns the guest's address from
+/// what it sends, and until then what comes in goes to the broadcast address, where no TCP listens. A guest that only serves may
+/// never send anything first.
+fn announce(stream: &mut impl Write, guest: MacAddress) -> io::Result<()> {
+    let (mac, ip) = (guest.bytes(), USER_NETWORK.address.octets());
+    let mut frame = Vec::with_capacity(ARP_FRAME);
+    frame.extend([0xff; 6]);
+    frame.extend(mac);
+    // EtherType ARP, then (RFC 826) Ethernet, IPv4, their lengths of addresses, a request.
+    frame.extend([0x08, 0x06, 0x00, 0x01, 0x08, 0x00, 6, 4, 0x00, 0x01]);
+    frame.extend(mac);
+    frame.extend(ip);
+    frame.extend([0; 6]);
+    frame.extend(ip);
+    // As each frame on this stream, behind its length.
+    let length = u32::try_from(frame.len()).map_err(io::Error::other)?;
+    stream.write_all(&[&length.to_be_bytes()[..], &frame].concat())
 }
 
 fn start_program(program: &Path, forwards: &[Forward], loopback: bool) -> Result<(UnixStream, Passt), PasstError> {

@@ -1,4 +1,3 @@
-use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 
 use super::*;
@@ -33,6 +32,21 @@ fn it_is_waited_for_and_its_stream_is_the_cards() {
     ours.read_to_string(&mut answer).unwrap();
     assert_eq!(answer, "there and back\n");
     assert_eq!(passt.obituary(), "passt has ended: last words");
+}
+
+#[test]
+fn a_guest_that_says_nothing_is_announced_by_its_address() {
+    let mut said = Vec::new();
+    announce(&mut said, "52:54:00:12:34:56".parse().unwrap()).unwrap();
+    let expected = [
+        "0000002a",
+        "ffffffffffff 525400123456 0806",
+        "0001 0800 06 04 0001",
+        "525400123456 0a00020f",
+        "000000000000 0a00020f",
+    ];
+    let said: String = said.iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(said, expected.concat().replace(' ', ""));
 }
 
 #[test]
