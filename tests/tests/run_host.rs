@@ -28,8 +28,18 @@ fn a_command_runs_as_if_it_were_here_and_leaves_no_trace() {
             "SECRET=1 LANG=C TOKEN=t run -e A=b -e TOKEN -- sh -c 'echo $SECRET.$LANG.$TOKEN.$A.$HOME'",
             is(0, ".C.t.b./home/user\n", ""),
         ),
+        (
+            "asked",
+            "mkdir w; printf '# a comment\\nA=file\\nB=file\\nC\\n' >e; \
+             C=here run --env-file e -e B=asked -w /home/user/w -u 1234:56 -- sh -c 'echo $A.$B.$C; pwd; id -u; id -g'",
+            is(0, "file.asked.here\n/home/user/w\n1234\n56\n", ""),
+        ),
         // What it writes is seen by itself only.
-        ("scratch", "run -- sh -c 'echo x >new; rm .cases; ls -A'; ls -A", is(0, ".local\nnew\n.cases\n.local\n", "")),
+        (
+            "scratch",
+            "rm -r w e; run -- sh -c 'echo x >new; rm .cases; ls -A'; ls -A",
+            is(0, ".local\nnew\n.cases\n.local\n", ""),
+        ),
         (
             "rw-cwd",
             "mkdir c; cd c; run --rw-cwd -- sh -c 'echo x >new; echo y >/home/user/other'; ls; ls ..",
