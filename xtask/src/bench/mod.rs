@@ -7,6 +7,7 @@ mod boot;
 mod counting;
 mod devices;
 mod figures;
+mod files;
 mod many;
 mod monitors;
 mod plot;
@@ -41,6 +42,8 @@ pub enum Part {
     Console,
     /// A file read from pmem and from a disk, in the lab.
     Pmem,
+    /// 1,000 small files in an image's root and in a shared folder, in the lab.
+    Files,
     /// 1 to 50 machines at once on this host's KVM.
     Many,
 }
@@ -57,6 +60,7 @@ pub fn run(parts: &[Part], pairs: usize) -> Result<ExitCode, Error> {
             Part::Net => vec![devices::net()?],
             Part::Console => vec![devices::console()?],
             Part::Pmem => vec![devices::pmem()?],
+            Part::Files => vec![files::measure()?],
             Part::Many => vec![many::measure()?],
         };
         // Only now: another part may have been measured meanwhile.
