@@ -3,7 +3,7 @@
 //! All is `illico run` of one image with both; what a run costs that does nothing is taken off.
 
 use super::figures::{Row, Table};
-use super::script;
+use super::script::{self, Beyond};
 use crate::Error;
 
 const FILES: f64 = 1000.0;
@@ -51,9 +51,8 @@ pub fn measure() -> Result<Table, Error> {
     let row = |(id, name): &(&str, &str)| {
         let (_, _, less) = WORKS.iter().find(|(work, ..)| work == id)?;
         let (more, less) = (costs.get(*id)?, costs.get(*less)?);
-        let (exits, instructions) = more.beyond(less, FILES);
-        let faults = (more.exits.count("NPF") as f64 - less.exits.count("NPF") as f64) / FILES;
-        Some(Row { name: (*name).to_owned(), values: [exits, faults, instructions].map(Some).to_vec() })
+        let Beyond { exits, memory, instructions } = more.beyond(less, FILES);
+        Some(Row { name: (*name).to_owned(), values: [exits, memory, instructions].map(Some).to_vec() })
     };
     Ok(Table {
         id: "files".to_owned(),
