@@ -38,6 +38,9 @@ enum Task {
         /// How many pairs of starts.
         #[arg(long, default_value_t = 200)]
         pairs: usize,
+        /// Measure nothing: write the report from the figures that are kept.
+        #[arg(long, conflicts_with_all = ["parts", "pairs"])]
+        report: bool,
     },
     /// Write an initramfs for a guest: busybox, modules, and a script as PID 1.
     Initramfs(InitramfsArguments),
@@ -100,7 +103,8 @@ fn main() -> ExitCode {
     let result = match Arguments::parse().task {
         Task::Lab(arguments) => lab(&arguments),
         Task::Hello => xtask::hello::run(),
-        Task::Bench { parts, pairs } => xtask::bench::run(&parts, pairs),
+        Task::Bench { report: true, .. } => xtask::bench::write_report(),
+        Task::Bench { parts, pairs, .. } => xtask::bench::run(&parts, pairs),
         Task::Initramfs(arguments) => initramfs(&arguments),
         Task::Kernels => kernels(),
     };

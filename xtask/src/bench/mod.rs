@@ -48,6 +48,12 @@ pub enum Part {
     Many,
 }
 
+/// Writes the report from the figures that are kept.
+pub fn write_report() -> Result<ExitCode, Error> {
+    report::write(&Figures::read()?)?;
+    Ok(ExitCode::SUCCESS)
+}
+
 /// Measures the parts, all of them if none is named, keeps the figures and writes the report.
 pub fn run(parts: &[Part], pairs: usize) -> Result<ExitCode, Error> {
     let parts = if parts.is_empty() { Part::value_variants() } else { parts };
