@@ -69,7 +69,7 @@ fn run(
 ) -> Result<Costs, Error> {
     // What runs first reads the kernel into the lab's memory: that is not measured.
     let warm = Monitor::Illico.command("bench.cpio", "work=none", &[]);
-    let mut lines = vec![prelude.to_owned(), format!("{warm} </dev/null >/dev/null 2>&1")];
+    let mut lines = vec![prelude.to_owned(), format!("timeout -s KILL 8 {warm} </dev/null >/dev/null 2>&1")];
     for monitor in monitors {
         let mut bases: Vec<&[Device]> = Vec::new();
         for (work, devices) in works {

@@ -15,7 +15,7 @@ Do not edit.
 
 Counts of exits are the same on every machine. Times are given as ratios, measured pair by pair in one run. What needs Linux guests runs in the lab (an emulated
 AMD machine with a complete KVM), whose clock here advances by a nanosecond for each instruction executed: so *instructions* stand for time, and they repeat. QEMU
-is Debian 12's 7.2.
+is Debian 12's 7.2. Where a monitor has no row, its guest did not come to its end: now and then the lab's own QEMU stops one.
 ";
 
 /// Writes the report and its plots.
