@@ -37,6 +37,11 @@ pub struct Case {
     pub err: String,
 }
 
+/// What is expected of a case.
+pub fn is(status: u8, out: &str, err: &str) -> Case {
+    Case { status, out: out.to_owned(), err: err.to_owned() }
+}
+
 /// A stage with a plain user on it.
 pub fn stage() -> Stage {
     Stage::new().only_in_the_lab("users are made for it").script(PRELUDE)

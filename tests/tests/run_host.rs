@@ -1,11 +1,7 @@
 //! `illico run` on the host's own files, in the lab, as a plain user without capabilities: what a command sees, what comes
 //! out of it, and what it cannot touch.
 
-use illico_tests::user::{Case, became, case, stage};
-
-fn is(status: u8, out: &str, err: &str) -> Case {
-    Case { status, out: out.to_owned(), err: err.to_owned() }
-}
+use illico_tests::user::{became, case, is, stage};
 
 #[test]
 fn a_command_runs_as_if_it_were_here_and_leaves_no_trace() {

@@ -8,13 +8,9 @@ use std::process::Command;
 use illico_image::Digest;
 use illico_image::tar::testkit::Archive;
 use illico_tests::registry::{self, Registry};
-use illico_tests::user::{Case, became, case, online, stage};
+use illico_tests::user::{Case, became, case, is, online, stage};
 use illico_tests::{Ran, Stage, guest, image};
 use xtask::{Series, packages};
-
-fn is(status: u8, out: &str, err: &str) -> Case {
-    Case { status, out: out.to_owned(), err: err.to_owned() }
-}
 
 /// Name, commands, and what is expected of them.
 type Expected<'a> = (&'a str, &'a str, Case);
