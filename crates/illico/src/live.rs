@@ -5,12 +5,14 @@
 //! folder of its state because that may be on a disk, and the page is written all the time.
 
 mod look;
+mod rates;
 mod share;
 mod threads;
 
 pub use look::look;
+pub use rates::{MachineRates, Moment, QueueRates, Shares, VcpuRates};
 pub use share::{attach, create, keep};
-pub use threads::{Thread, Times, of_process};
+pub use threads::{TICKS, Thread, Times, of_process};
 
 /// The page.
 const COUNTERS: &str = "counters";

@@ -1,6 +1,5 @@
 //! `illico top`: all running machines, looked at every few seconds.
 
-mod rates;
 mod screen;
 
 use std::io::{ErrorKind, IsTerminal, Write, stdin, stdout};
@@ -8,10 +7,9 @@ use std::time::Duration;
 
 use crate::cli::Top;
 use crate::commands::Failure;
+use crate::live::Moment;
 use crate::output::{top, top_json};
 use crate::status::Status;
-
-pub use rates::{MachineRates, Moment, QueueRates, Shares, VcpuRates};
 
 /// Columns of what is printed where there is no terminal.
 const WIDTH: usize = 120;

@@ -4,6 +4,9 @@
 
 use std::fs;
 
+/// Ticks of `/proc` in a second: USER_HZ of all Linux on x86.
+pub const TICKS: f64 = 100.0;
+
 /// Ticks of a thread.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Times {

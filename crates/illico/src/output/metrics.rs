@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use crate::live::Thread;
+use crate::live::{TICKS, Thread};
 
 /// A machine that runs.
 #[derive(Debug)]
@@ -17,9 +17,6 @@ pub struct Running {
     /// The threads of its monitor.
     pub threads: Vec<Thread>,
 }
-
-/// Ticks of `/proc` in a second: USER_HZ of all Linux on x86.
-const TICKS: f64 = 100.0;
 
 /// A family of metrics being written; one without a sample is not mentioned.
 struct Family<'a> {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use illico_machine::report::REASONS;
 
-use crate::commands::top::{MachineRates, Shares, VcpuRates};
+use crate::live::{MachineRates, Shares, VcpuRates};
 
 /// How a line looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

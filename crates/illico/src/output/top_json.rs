@@ -3,7 +3,7 @@
 use illico_machine::report::REASONS;
 use serde_json::{Map, Value, json};
 
-use crate::commands::top::{MachineRates, QueueRates, Shares, VcpuRates};
+use crate::live::{MachineRates, QueueRates, Shares, VcpuRates};
 
 /// One look at all machines, on one line. Every figure is that of a second.
 pub fn line(rates: &[MachineRates], interval: u64) -> String {

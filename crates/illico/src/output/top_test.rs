@@ -1,5 +1,5 @@
 use super::*;
-use crate::commands::top::QueueRates;
+use crate::live::QueueRates;
 
 fn machine(name: &str, vcpus: u8, queues: usize) -> MachineRates {
     let vcpu = |number| VcpuRates {

@@ -15,8 +15,8 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
-use super::{MachineRates, Moment};
 use crate::commands::Failure;
+use crate::live::{MachineRates, Moment};
 use crate::output::top::{self, Look};
 
 /// Signals and keys are looked for this often.

@@ -4,13 +4,10 @@ use std::time::{Duration, Instant};
 
 use illico_machine::report::{REASONS, Report};
 
-use crate::commands::Failure;
-use crate::live::{self, Thread, Times};
+use super::{TICKS, Thread, Times, look, of_process};
+use crate::failure::Failure;
 use crate::since::since;
 use crate::vms::Vms;
-
-/// Ticks of `/proc` in a second.
-const TICKS: f64 = 100.0;
 
 /// All running machines at a moment.
 #[derive(Debug)]
@@ -99,8 +96,8 @@ impl Moment {
     pub fn now() -> Result<Self, Failure> {
         let running = Vms::of_user()?.list()?;
         let look = |vm: &crate::vms::Vm| {
-            let seen = live::look(vm).ok()?;
-            Some((vm.name.to_string(), seen.report, live::of_process(seen.pid?)))
+            let seen = look(vm).ok()?;
+            Some((vm.name.to_string(), seen.report, of_process(seen.pid?)))
         };
         Ok(Self { at: Instant::now(), machines: running.iter().filter_map(look).collect() })
     }
