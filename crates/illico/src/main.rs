@@ -5,7 +5,6 @@
 
 #![forbid(unsafe_code)]
 
-mod agent;
 mod budget;
 mod cli;
 mod commands;
@@ -13,19 +12,19 @@ mod comparison;
 mod failure;
 mod live;
 mod output;
-mod session;
-mod signal_names;
+mod signals;
 mod since;
 mod status;
+mod streams;
 mod terminal;
 mod timeline;
-mod vms;
 
 use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::Parser;
 use clap::error::ErrorKind;
+use illico_launch::{agent, session, signal_names, vms};
 
 use crate::cli::{Cli, Verb};
 use crate::status::Status;

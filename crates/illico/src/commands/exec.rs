@@ -7,11 +7,12 @@ use illico_protocol::{Exec, Frame, Request, Word};
 
 use crate::commands::Failure;
 use crate::commands::run::environment::Environment;
-use crate::session::{self, Input, Sinks, signals};
+use crate::session;
 use crate::status::Status;
 use crate::terminal::RawMode;
 use crate::vms::Vms;
 use crate::{agent, cli, output};
+use crate::{signals, streams};
 
 /// Runs a command in a machine and joins it to this process.
 pub fn run(options: &cli::Exec) -> Result<Status, Failure> {
@@ -35,8 +36,8 @@ pub fn run(options: &cli::Exec) -> Result<Status, Failure> {
     outbox.send(&Frame::Request(Cow::Owned(request)))?;
     signals::pass_on(outbox.clone(), |signal| u8::try_from(signal).ok())?;
     let raw = if options.tty && options.interactive { RawMode::enter(stdin())? } else { None };
-    let input = if options.interactive { Some(Input::of_process()?) } else { None };
-    let ending = session::carry(stream, waiting, &outbox, input, Sinks::of_process()?, || ());
+    let input = if options.interactive { Some(streams::input()?) } else { None };
+    let ending = session::carry(stream, waiting, &outbox, input, streams::sinks()?, || ());
     drop(raw);
     let ending = ending?;
     if let Some(reason) = ending.reason() {

@@ -40,8 +40,9 @@ use crate::cli::Run;
 use crate::commands::accounting::Accounting;
 use crate::commands::{Failure, boot, exec};
 use crate::output;
-use crate::session::{Broken, Input, Sinks};
+use crate::session::{Broken, Sinks};
 use crate::status::Status;
+use crate::streams;
 use crate::terminal::RawMode;
 use crate::timeline::Recording;
 use crate::vms::{Asked, CONSOLE_LOG, Ended, Folder, Log, Verb, Vms};
@@ -126,8 +127,8 @@ fn live(
 
     let fate = Fate::of(machine.control(), stop_signal);
     let streams = Streams {
-        input: if spec.command.stdin { Some(Input::of_process()?) } else { None },
-        sinks: if options.detach { Sinks::Kept(Log::begin(folder.path())?) } else { Sinks::of_process()? },
+        input: if spec.command.stdin { Some(streams::input()?) } else { None },
+        sinks: if options.detach { Sinks::Kept(Log::begin(folder.path())?) } else { streams::sinks()? },
     };
     let messages = folder.file("messages.log");
     let detached = options.detach.then(|| name.clone());

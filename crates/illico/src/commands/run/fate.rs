@@ -10,7 +10,8 @@ use std::time::Duration;
 use illico_machine::control::Control;
 use signal_hook::consts::SIGTERM;
 
-use crate::session::{Outbox, signals};
+use crate::session::Outbox;
+use crate::signals;
 
 /// What ended a machine by force.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

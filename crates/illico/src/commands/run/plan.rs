@@ -20,7 +20,7 @@ use super::{network, process, root, scratch, timeout};
 use crate::cli::Run;
 use crate::commands::Failure;
 use crate::output::progress::Bars;
-use crate::session::signals;
+use crate::signals;
 
 /// What shall run.
 #[derive(Debug)]

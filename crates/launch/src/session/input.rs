@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use illico_protocol::{Frame, MAX_DATA, StdinWindow};
@@ -22,11 +22,6 @@ impl Input {
     /// This file, pipe or terminal.
     pub fn new(file: OwnedFd) -> Self {
         Self(file.into())
-    }
-
-    /// Standard input of this process.
-    pub fn of_process() -> io::Result<Self> {
-        Ok(Self::new(io::stdin().as_fd().try_clone_to_owned()?))
     }
 
     /// Sends it to its end. What cannot be read counts as the end: the command cannot be told more.

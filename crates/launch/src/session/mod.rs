@@ -7,7 +7,6 @@
 
 mod input;
 mod output;
-pub mod signals;
 
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
@@ -17,7 +16,7 @@ use std::thread;
 use illico_protocol::{Decoder, Ending, Frame, HELLO, MAX_DATA, ProtocolError, Stream};
 
 pub use self::input::Input;
-pub use self::output::Sinks;
+pub use self::output::{Sink, Sinks};
 
 /// What is to be sent to the agent. Clones lead to the same one.
 #[derive(Debug, Clone)]

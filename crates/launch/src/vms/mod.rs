@@ -100,7 +100,6 @@ impl Vms {
     }
 
     /// Those that are kept there.
-    #[cfg(test)]
     pub fn at(places: Places) -> Self {
         Self { places }
     }

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Write};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 
 use illico_protocol::{Frame, Stream};
 use rustix::event::{PollFd, PollFlags, poll};
@@ -39,13 +39,6 @@ impl Sink {
 }
 
 impl Sinks {
-    /// Standard output and error of this process.
-    pub fn of_process() -> io::Result<Self> {
-        let stdout = Sink::new(io::stdout().as_fd().try_clone_to_owned()?);
-        let stderr = Sink::new(io::stderr().as_fd().try_clone_to_owned()?);
-        Ok(Self::Apart { stdout, stderr })
-    }
-
     /// Writes what came. Where nobody reads it any more, the command is told, as a pipe would tell it.
     pub(super) fn write(&mut self, stream: Stream, data: &[u8], outbox: &Outbox) -> Result<(), Broken> {
         let sink = match (self, stream) {

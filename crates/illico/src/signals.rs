@@ -7,8 +7,8 @@ use illico_protocol::{Frame, WindowSize};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH};
 use signal_hook::iterator::Signals;
 
-use super::Outbox;
 use crate::terminal;
+use illico_launch::session::Outbox;
 
 /// Signals that are not for this process but for the command.
 const PASSED_ON: [i32; 6] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2];
