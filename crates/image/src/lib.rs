@@ -35,6 +35,7 @@ pub mod tar;
 pub mod testkit;
 pub mod tree;
 mod verified;
+pub mod xdg;
 
 pub use config::ImageConfig;
 pub use digest::Digest;

@@ -15,7 +15,6 @@ mod error;
 mod fetch;
 mod recognise;
 
-use std::env;
 use std::fs::{self, DirBuilder};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
@@ -24,6 +23,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::modules::Tree;
+use crate::xdg::Base;
 
 pub use error::KernelError;
 pub use fetch::Watch as FetchWatch;
@@ -108,9 +108,7 @@ pub struct Kernels {
 impl Kernels {
     /// The user's: `illico/kernels` under `$XDG_DATA_HOME`, or under `~/.local/share`.
     pub fn of_user() -> Result<Self, KernelError> {
-        let absolute = |name| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-        let base = absolute("XDG_DATA_HOME").or_else(|| absolute("HOME").map(|home| home.join(".local/share")));
-        Ok(Self::at(&base.ok_or(KernelError::NoHome)?.join("illico/kernels"), Path::new("/")))
+        Ok(Self::at(&Base::Data.folder().ok_or(KernelError::NoHome)?.join("illico/kernels"), Path::new("/")))
     }
 
     /// In this folder, which need not be there, on a host with this root.

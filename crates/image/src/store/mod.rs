@@ -16,7 +16,6 @@ mod part;
 mod record;
 
 use std::collections::BTreeMap;
-use std::env;
 use std::fs::{self, DirBuilder, File};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
@@ -27,6 +26,7 @@ use crate::digest::Digest;
 use crate::error::Error;
 use crate::limits::Limits;
 use crate::source::RootKind;
+use crate::xdg::Base;
 
 pub(crate) use part::Part;
 pub use record::Record;
@@ -69,9 +69,7 @@ pub struct Stored {
 impl Store {
     /// The user's: `illico/images` under `$XDG_DATA_HOME`, or under `~/.local/share`.
     pub fn of_user() -> Result<Self, Error> {
-        let absolute = |name| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-        let base = absolute("XDG_DATA_HOME").or_else(|| absolute("HOME").map(|home| home.join(".local/share")));
-        Self::open(&base.ok_or(Error::NoHome)?.join("illico/images"))
+        Self::open(&Base::Data.folder().ok_or(Error::NoHome)?.join("illico/images"))
     }
 
     /// The store in this folder, which is made if need be.
