@@ -162,5 +162,9 @@ mod attack_tests;
 mod bounds_tests;
 
 #[cfg(test)]
+#[path = "rights_test.rs"]
+mod rights_tests;
+
+#[cfg(test)]
 #[path = "oracle_test.rs"]
 mod oracle_tests;

@@ -47,11 +47,8 @@ pub mod fattr {
     pub const FH: u32 = 1 << 6;
     pub const ATIME_NOW: u32 = 1 << 7;
     pub const MTIME_NOW: u32 = 1 << 8;
-    pub const KILL_SUIDGID: u32 = 1 << 11;
 }
 
-pub const OPEN_KILL_SUIDGID: u32 = 1 << 0;
-pub const WRITE_KILL_SUIDGID: u32 = 1 << 2;
 pub const FSYNC_FDATASYNC: u32 = 1 << 0;
 
 /// Operations, by number.

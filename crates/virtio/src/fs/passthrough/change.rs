@@ -8,9 +8,10 @@ use std::os::fd::AsFd;
 
 use rustix::fs::{
     AtFlags, FileType, Mode, OFlags, RenameFlags, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT, chmodat, fchmod, fstat,
-    ftruncate, linkat, mkdirat, renameat_with, symlinkat, unlinkat, utimensat,
+    ftruncate, linkat, mkdirat, mknodat, renameat_with, symlinkat, unlinkat, utimensat,
 };
 use rustix::io::Errno;
+use rustix::thread::{CapabilitySet, capabilities};
 
 use super::super::descriptors::Descriptor;
 use super::super::protocol::*;
@@ -18,6 +19,16 @@ use super::super::request::Name;
 use super::nodes::Held;
 use super::share::stat;
 use super::{Passthrough, at};
+
+/// Whether a mode has a bit by which a program runs with the rights of its owner or group.
+fn lends_rights(mode: u32) -> bool {
+    mode & (Mode::SUID | Mode::SGID).as_raw_mode() != 0
+}
+
+/// Whether the kernel leaves such bits in place when this thread writes.
+fn keeps_rights_when_writing() -> bool {
+    capabilities(None).is_ok_and(|sets| sets.effective.contains(CapabilitySet::FSETID))
+}
 
 impl Passthrough {
     /// The mode of a new file or folder.
@@ -30,17 +41,33 @@ impl Passthrough {
         if mode.as_raw_mode() & self.share.umask == 0 { Ok(()) } else { fchmod(file, mode) }
     }
 
-    /// Takes the bits away that lend rights, as the host's kernel does when a user without rights writes.
+    /// Removes the set-user-id and set-group-id bits of a file before its content changes, whatever the guest's driver
+    /// asked for.
+    ///
+    /// The kernel does this by itself for writers without `CAP_FSETID` only, so not for illico run by root: a guest
+    /// would put its own program into a file that runs as root on the host. (`security.capability` is removed by the
+    /// kernel on each write, whoever writes.) The bits go first, so that no moment is left in which the file has both.
     pub(super) fn kill_privileges(&self, file: &impl AsFd) -> Result<(), Errno> {
         let mode = fstat(file)?.st_mode;
-        let lends = mode & (Mode::SUID | Mode::SGID).as_raw_mode() != 0;
-        if lends { fchmod(file, Mode::from_raw_mode(mode & 0o1777)) } else { Ok(()) }
+        if !lends_rights(mode) {
+            return Ok(());
+        }
+        match fchmod(file, Mode::from_raw_mode(mode & 0o1777)) {
+            // Another user's file: the kernel removes the bits when this process writes.
+            Err(Errno::PERM) if !keeps_rights_when_writing() => Ok(()),
+            done => done,
+        }
     }
 
     pub fn make_folder(&mut self, folder: u64, name: Name<'_>, mode: u32) -> Result<EntryOut, Errno> {
         let mode = Self::new_mode(mode);
         let parent = self.nodes.folder(folder)?;
         mkdirat(&parent, name.text(), mode)?;
+        self.find_made(folder, name, mode)
+    }
+
+    /// Tells the guest of what was just made, and gives it the bits that the host's umask took.
+    fn find_made(&mut self, folder: u64, name: Name<'_>, mode: Mode) -> Result<EntryOut, Errno> {
         let entry = self.find(folder, name)?;
         // With a set-group-id parent the kernel passes the bit on, and it stays.
         if mode.as_raw_mode() & self.share.umask != 0 {
@@ -52,13 +79,22 @@ impl Passthrough {
         Ok(entry)
     }
 
-    /// Makes a regular file. There are no device nodes, FIFOs or sockets to be made.
+    /// Makes a regular file, a FIFO or a unix socket. A device node would be a device of the host.
+    ///
+    /// FIFOs and sockets work among the programs of the guest, which keeps them itself: on the host they are only
+    /// names, which this process never opens.
     pub fn make_node(&mut self, folder: u64, name: Name<'_>, mode: u32) -> Result<EntryOut, Errno> {
-        if FileType::from_raw_mode(mode) != FileType::RegularFile {
-            return Err(Errno::PERM);
-        }
+        let kind = FileType::from_raw_mode(mode);
         let mode = Self::new_mode(mode);
         let parent = self.nodes.folder(folder)?;
+        match kind {
+            FileType::RegularFile => {}
+            FileType::Fifo | FileType::Socket => {
+                mknodat(&parent, name.text(), kind, mode, 0)?;
+                return self.find_made(folder, name, mode);
+            }
+            _ => return Err(Errno::PERM),
+        }
         let make = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NOCTTY;
         let file = self.make_file(&parent, name, make, mode)?;
         self.tell_made(&file, folder, name)
@@ -115,7 +151,7 @@ impl Passthrough {
             return Err(Errno::ROFS);
         }
         if asked.valid & (fattr::UID | fattr::GID) != 0 {
-            self.check_owner(node, asked)?;
+            self.set_owner(node, asked)?;
         }
         if asked.valid & fattr::SIZE != 0 {
             self.set_size(number, node, asked)?;
@@ -129,13 +165,18 @@ impl Passthrough {
         self.attributes(number)
     }
 
-    /// Nothing changes hands: an owner can only be set to whom it is already.
-    fn check_owner(&self, node: &Held, asked: SetattrIn) -> Result<(), Errno> {
+    /// An owner can only be set to the one that a file has already. Like any chown(2), that removes the bits that lend
+    /// rights.
+    fn set_owner(&self, node: &Held, asked: SetattrIn) -> Result<(), Errno> {
         let stat = stat(&node.place)?;
         let same = |flag: u32, wanted: u32, is: u32| asked.valid & flag == 0 || wanted == is;
         let all = same(fattr::UID, asked.uid, self.share.shown_uid(stat.stx_uid))
             && same(fattr::GID, asked.gid, self.share.shown_gid(stat.stx_gid));
-        if all { Ok(()) } else { Err(Errno::PERM) }
+        if !all {
+            return Err(Errno::PERM);
+        }
+        let mode = u32::from(stat.stx_mode);
+        if node.kind == FileType::RegularFile && lends_rights(mode) { self.change_mode(node, mode) } else { Ok(()) }
     }
 
     fn set_size(&mut self, number: u64, node: &Held, asked: SetattrIn) -> Result<(), Errno> {
@@ -152,8 +193,8 @@ impl Passthrough {
             opened = self.open(node, OFlags::WRONLY)?;
             &opened
         };
-        ftruncate(file, asked.size)?;
-        if asked.valid & fattr::KILL_SUIDGID != 0 { self.kill_privileges(file) } else { Ok(()) }
+        self.kill_privileges(file)?;
+        ftruncate(file, asked.size)
     }
 
     fn change_mode(&self, node: &Held, mode: u32) -> Result<(), Errno> {

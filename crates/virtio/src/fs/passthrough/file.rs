@@ -11,6 +11,7 @@ use super::super::protocol::*;
 use super::super::request::Name;
 use super::folders::Folder;
 use super::handles::Handle;
+use super::nodes::Held;
 use super::{Passthrough, at, with_room};
 
 /// Bytes that one COPY_FILE_RANGE copies at most: others wait meanwhile, and the guest asks for the rest.
@@ -26,12 +27,18 @@ impl Passthrough {
         if place.kind == FileType::Directory {
             return Err(Errno::ISDIR);
         }
-        let file = self.open(&place, flags)?;
-        if flags.contains(OFlags::TRUNC) && asked.open_flags & OPEN_KILL_SUIDGID != 0 {
-            self.kill_privileges(&file)?;
-        }
+        let file = self.open_to_work(&place, flags)?;
         let fh = self.handles.give(node, Handle::File(file));
         Ok(OpenOut { fh, open_flags: fopen::KEEP_CACHE, padding: 0 })
+    }
+
+    fn open_to_work(&mut self, node: &Held, flags: OFlags) -> Result<Descriptor, Errno> {
+        let file = self.open(node, flags)?;
+        // An empty file that lends rights does no harm, and nothing can be written through it before this.
+        if flags.contains(OFlags::TRUNC) {
+            self.kill_privileges(&file)?;
+        }
+        Ok(file)
     }
 
     /// Makes a regular file and opens it, or opens the one that is there.
@@ -46,7 +53,7 @@ impl Passthrough {
             Err(Errno::EXIST) if asked.flags & OFlags::EXCL.bits() == 0 => {
                 let entry = self.find(folder, name)?;
                 let opened = self.nodes.hold(entry.nodeid).and_then(|node| match node.kind {
-                    FileType::RegularFile => self.open(&node, flags),
+                    FileType::RegularFile => self.open_to_work(&node, flags),
                     FileType::Directory => Err(Errno::ISDIR),
                     // A walk that the guest has to begin anew.
                     _ => Err(Errno::STALE),
@@ -142,6 +149,7 @@ impl Passthrough {
     pub fn write(&mut self, node: u64, asked: WriteIn, data: &mut Buffers) -> Result<usize, Errno> {
         let file = self.handles.file(node, asked.fh)?;
         self.share.fits(file, asked.offset, data.len() as u64)?;
+        self.kill_privileges(file)?;
         let mut position = asked.offset;
         let mut done = 0;
         while !data.is_empty() {
@@ -158,9 +166,6 @@ impl Passthrough {
                     errno => return Err(errno),
                 },
             }
-        }
-        if asked.write_flags & WRITE_KILL_SUIDGID != 0 {
-            self.kill_privileges(file)?;
         }
         Ok(done)
     }
@@ -187,8 +192,8 @@ impl Passthrough {
         }
         let file = self.handles.file(node, asked.fh)?;
         self.share.fits(file, asked.offset, asked.length)?;
-        fallocate(file, mode, asked.offset, asked.length)?;
-        self.kill_privileges(file)
+        self.kill_privileges(file)?;
+        fallocate(file, mode, asked.offset, asked.length)
     }
 
     /// Where data or a hole begins. All other positions are the guest's own.
@@ -210,8 +215,7 @@ impl Passthrough {
         let (mut off_in, mut off_out) = (asked.off_in, asked.off_out);
         let length = usize::try_from(asked.len.min(MOST_COPIED)).map_err(|_| Errno::INVAL)?;
         self.share.fits(to, off_out, length as u64)?;
-        let copied = copy_file_range(from, Some(&mut off_in), to, Some(&mut off_out), length)?;
         self.kill_privileges(to)?;
-        Ok(copied)
+        copy_file_range(from, Some(&mut off_in), to, Some(&mut off_out), length)
     }
 }

@@ -127,9 +127,9 @@ impl Passthrough {
 /// host's, and a FIFO would wait.
 fn open(share: &Share, node: &Held, flags: OFlags) -> Result<Descriptor, Errno> {
     match node.kind {
-        FileType::RegularFile => {}
-        FileType::Directory if !node.hollow => {}
-        FileType::Directory => return Err(Errno::ACCESS),
+        // A file of a pseudo file system can be mounted alone on a file of the share.
+        FileType::RegularFile | FileType::Directory if node.hollow => return Err(Errno::ACCESS),
+        FileType::RegularFile | FileType::Directory => {}
         FileType::Symlink => return Err(Errno::LOOP),
         _ => return Err(Errno::NXIO),
     }

@@ -47,7 +47,7 @@ pub struct Held {
     pub place: Arc<Descriptor>,
     pub kind: FileType,
     pub mount: MountIndex,
-    /// The top of a pseudo file system: shown as an empty folder.
+    /// On a pseudo file system: a folder is shown empty, and a file is never opened.
     pub hollow: bool,
 }
 

@@ -133,14 +133,19 @@ pub fn is_pseudo(place: &impl AsFd) -> Result<bool, Errno> {
 }
 
 /// `include/uapi/linux/magic.h`.
-const PSEUDO: [u32; 22] = [
+const PSEUDO: [u32; 32] = [
     0x0000_0187, // autofs
     0x0000_1cd1, // devpts
     0x0000_9fa0, // proc
+    0x0000_9fa1, // openpromfs
+    0x0000_9fa2, // usbdevfs
     0x0027_e0eb, // cgroup
+    0x0765_5821, // resctrl
+    0x0a64_7361, // functionfs
     0x1980_0202, // mqueue
     0x4249_4e4d, // binfmt_misc
     0x4341_5d53, // smackfs
+    0x5049_4446, // pidfs
     0x5a3c_69f0, // apparmorfs
     0x6165_676c, // pstorefs
     0x6265_6570, // configfs
@@ -149,10 +154,15 @@ const PSEUDO: [u32; 22] = [
     0x6462_6720, // debugfs
     0x6573_5543, // fusectl
     0x6759_6969, // rpc_pipefs
+    0x6c6f_6f70, // binder
+    0x6e66_7364, // nfsd
     0x6e73_6673, // nsfs
     0x7363_6673, // securityfs
     0x7472_6163, // tracefs
+    0x76a9_f425, // ocfs2_dlmfs
     0x9584_58f6, // hugetlbfs
+    0xabba_1974, // xenfs
+    0xaee7_1ee7, // gadgetfs
     0xcafe_4a11, // bpf
     0xde5e_81e4, // efivarfs
     0xf97c_ff8c, // selinuxfs
