@@ -25,7 +25,7 @@ const WRITE: &str = r#"
     ln -s /tmp/secret evil && says 'link of mine' 'cat evil'
     says above 'cat /mnt/home/../../tmp/secret'
     says device 'mknod device c 1 3'
-    says fifo 'mkfifo fifo'
+    says fifo 'mkfifo fifo && (echo through >fifo & cat fifo) && rm fifo'
     says setuid 'chmod 6755 busybox && stat -c %a busybox'
     says 'to myself' 'chown 0:0 busybox && echo done'
     says 'to another' 'chown 5:5 busybox'
@@ -95,7 +95,7 @@ fn guests_use_folders_and_get_no_further() {
         "removed: big\nmoved\nof-root\nplanted\nto-turn\nran: yes\n",
         // A link is the guest's to follow, in its own tree.
         "link: the guest's own\nlink of mine: the guest's own\nabove: the guest's own\n",
-        "device: mknod: device: Operation not permitted\nfifo: mkfifo: fifo: Operation not permitted\nsetuid: 755\n",
+        "device: mknod: device: Operation not permitted\nfifo: through\nsetuid: 755\n",
         "to myself: done\nto another: chown: busybox: Operation not permitted\n",
         "unreadable: cat: can't open 'of-root/private': Permission denied\n",
         "unwritable: /script: eval: line 6: can't create of-root/public: Permission denied\n",

@@ -9,7 +9,7 @@ use rustix::io::Errno;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// What the rest of the monitor opens at most, in round figures: queues, disks, sockets.
-const RESERVED: u64 = 512;
+const RESERVED: u64 = 1024;
 
 /// A number of descriptors that several shares have together.
 #[derive(Debug)]

@@ -1,8 +1,12 @@
 //! All connections of a device: by their ports for the guest, by a number for the host's kernel, and in turn for the
 //! buffers that the guest posts.
 //!
-//! Everything is bounded: [`MOST`] connections, those included that have not said where they want to go or that the
-//! guest has forgotten; and so many resets for packets that belong to none, until the guest takes some.
+//! Everything is bounded: [`MAX_CONNECTIONS`], those included that have not said where they want to go or that the
+//! guest has forgotten; one place in the line for each; and so many resets for packets that belong to none, until the
+//! guest takes some.
+//!
+//! The guest has [`MAX_FROM_GUEST`] of the connections, whatever becomes of them. The rest is kept for host programs: no
+//! program in the guest can keep `exec`, `cp` or `stop` out. Beyond that host programs wait in the socket's backlog.
 
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
@@ -21,7 +25,12 @@ use super::packet::{HOST_CID, Header, Op, STREAM};
 use super::socket::Listener;
 
 /// Connections at most. Each has one descriptor, and most processes may have 1024 of those.
-pub(super) const MOST: usize = 256;
+pub(super) const MAX_CONNECTIONS: usize = 768;
+
+/// Connections at most that the guest began, among them those that it has forgotten and whose last bytes wait for a host
+/// program.
+pub(super) const MAX_FROM_GUEST: usize = 256;
+const _: () = assert!(MAX_FROM_GUEST < MAX_CONNECTIONS);
 
 /// Resets that wait for buffers of the guest before its packets do.
 const MOST_RESETS: usize = 256;
@@ -44,7 +53,11 @@ pub(super) enum Turn {
 enum Member {
     /// Has not said yet which port it wants.
     Caller(UnixStream),
-    Connection(Box<Connection>, Watch),
+    Connection {
+        connection: Box<Connection>,
+        watch: Watch,
+        from_guest: bool,
+    },
 }
 
 /// What of a connection is noted elsewhere.
@@ -66,6 +79,8 @@ pub(super) struct Exchange {
     next_number: u64,
     next_port: u32,
     resets: VecDeque<Header>,
+    /// Members that the guest began.
+    from_guest: usize,
     line: VecDeque<u64>,
     /// Programs may wait to be accepted.
     callers_wait: bool,
@@ -85,6 +100,7 @@ impl Exchange {
             next_number: LISTENER + 1,
             next_port: FIRST_PORT,
             resets: VecDeque::new(),
+            from_guest: 0,
             line: VecDeque::new(),
             callers_wait: false,
         })
@@ -117,14 +133,17 @@ impl Exchange {
 
     /// The guest wants a connection. `false` where it cannot have it.
     fn guest_calls(&mut self, ports: Ports, request: &Header) -> bool {
-        if request.dst_cid != HOST_CID || request.kind != STREAM || self.members.len() >= MOST {
+        if request.dst_cid != HOST_CID || request.kind != STREAM {
+            return false;
+        }
+        if self.from_guest >= MAX_FROM_GUEST || self.members.len() >= MAX_CONNECTIONS {
             return false;
         }
         let Ok(stream) = self.listener.connect(ports.host) else { return false };
         let Ok(number) = self.watch(&stream) else { return false };
         let connection = Connection::answering(stream, ports, request);
         self.by_ports.insert(ports, number);
-        self.members.insert(number, Member::Connection(Box::new(connection), Watch::default()));
+        self.join(number, connection, true);
         self.with(number, |_| Verdict::Stays);
         true
     }
@@ -152,7 +171,7 @@ impl Exchange {
             match greeting::read(stream) {
                 Greeting::Port(port) if !gone => self.host_calls(number, port),
                 Greeting::Unfinished if !set.intersects(EventSet::READ_HANG_UP | EventSet::HANG_UP) => {}
-                _ => drop(self.members.remove(&number)),
+                _ => self.leave(number),
             }
             return;
         }
@@ -181,13 +200,30 @@ impl Exchange {
         };
         let connection = Connection::calling(stream, ports, self.guest_cid);
         self.by_ports.insert(ports, number);
-        self.members.insert(number, Member::Connection(Box::new(connection), Watch::default()));
+        self.join(number, connection, false);
         self.with(number, |_| Verdict::Stays);
+    }
+
+    fn join(&mut self, number: u64, connection: Connection, from_guest: bool) {
+        self.from_guest += usize::from(from_guest);
+        let watch = Watch::default();
+        self.members.insert(number, Member::Connection { connection: Box::new(connection), watch, from_guest });
+    }
+
+    /// Ends a member. Nothing of it stays: not its place in the line either, which might never come to the front while
+    /// the guest posts no buffers.
+    fn leave(&mut self, number: u64) {
+        if let Some(Member::Connection { watch, from_guest, .. }) = self.members.remove(&number) {
+            self.from_guest -= usize::from(from_guest);
+            if watch.queued {
+                self.line.retain(|&other| other != number);
+            }
+        }
     }
 
     /// Accepts programs while there is room for them.
     pub(super) fn accept(&mut self) {
-        while self.callers_wait && self.members.len() < MOST {
+        while self.callers_wait && self.members.len() < MAX_CONNECTIONS {
             match self.listener.accept() {
                 Ok(stream) => {
                     if let Ok(number) = self.watch(&stream) {
@@ -196,8 +232,9 @@ impl Exchange {
                 }
                 Err(error) if matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::ConnectionAborted) => {
                 }
-                // Nobody waits, or there are no descriptors left; the next program to come says so again.
-                Err(_) => self.callers_wait = false,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.callers_wait = false,
+                // No descriptors left, for example: those who wait are accepted at a later turn.
+                Err(_) => return,
             }
         }
     }
@@ -211,7 +248,7 @@ impl Exchange {
 
     /// Lets something happen to a connection and sees to what follows from it.
     fn with(&mut self, number: u64, act: impl FnOnce(&mut Connection) -> Verdict) {
-        let Some(Member::Connection(connection, watch)) = self.members.get_mut(&number) else { return };
+        let Some(Member::Connection { connection, watch, .. }) = self.members.get_mut(&number) else { return };
         let verdict = act(connection);
         if verdict != Verdict::Stays {
             let ports = connection.ports();
@@ -223,7 +260,7 @@ impl Exchange {
                 }
             }
             if !connection.linger() {
-                self.members.remove(&number);
+                self.leave(number);
                 return;
             }
         }
@@ -247,7 +284,7 @@ impl Exchange {
             return Some(Turn::Reset(reset));
         }
         while let Some(&number) = self.line.front() {
-            if let Some(Member::Connection(connection, watch)) = self.members.get_mut(&number) {
+            if let Some(Member::Connection { connection, watch, .. }) = self.members.get_mut(&number) {
                 if let Some(due) = connection.due() {
                     return Some(Turn::Connection(number, due));
                 }
@@ -266,7 +303,7 @@ impl Exchange {
     /// The header of the packet that the connection at the front sends now. Then it is the turn of the next.
     pub(super) fn say(&mut self, number: u64, op: Op, len: u32) -> Option<Header> {
         match self.members.get_mut(&number) {
-            Some(Member::Connection(connection, _)) => Some(connection.say(op, len)),
+            Some(Member::Connection { connection, .. }) => Some(connection.say(op, len)),
             _ => None,
         }
     }
@@ -274,7 +311,7 @@ impl Exchange {
     /// Reads what the host program of a connection sent.
     pub(super) fn read(&mut self, number: u64, room: &Buffers) -> usize {
         match self.members.get_mut(&number) {
-            Some(Member::Connection(connection, _)) => connection.read(room),
+            Some(Member::Connection { connection, .. }) => connection.read(room),
             _ => 0,
         }
     }
@@ -289,7 +326,7 @@ impl Exchange {
     /// The sockets that have not taken everything yet.
     pub(super) fn blocked(&self) -> impl Iterator<Item = &UnixStream> {
         self.members.values().filter_map(|member| match member {
-            Member::Connection(connection, _) => connection.is_blocked().then_some(connection.stream()),
+            Member::Connection { connection, .. } => connection.is_blocked().then_some(connection.stream()),
             Member::Caller(_) => None,
         })
     }
@@ -301,3 +338,8 @@ fn interest(number: u64, room: bool) -> EpollEvent {
     let events = EventSet::IN | EventSet::READ_HANG_UP | EventSet::EDGE_TRIGGERED;
     EpollEvent::new(if room { events | EventSet::OUT } else { events }, number)
 }
+
+#[cfg(test)]
+#[path = "exchange_test.rs"]
+#[allow(clippy::unwrap_used)]
+mod tests;

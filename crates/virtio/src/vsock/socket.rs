@@ -18,8 +18,9 @@ use rustix::net::{
 
 use super::spec::{VsockError, VsockSpec};
 
-/// Host programs that may wait to be accepted, from before the guest has a driver on.
-const BACKLOG: i32 = 128;
+/// Host programs that may wait to be accepted: from before the guest has a driver on, and where there are as many
+/// connections as there may be. The kernel takes no more than `net.core.somaxconn`, 4096 by default.
+const BACKLOG: i32 = 4096;
 
 /// A file that is removed when this is dropped, if it is still the one that was made.
 #[derive(Debug)]

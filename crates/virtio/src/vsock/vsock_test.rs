@@ -344,13 +344,13 @@ fn host_programs_that_say_something_else_are_sent_away() {
     assert_eq!(guest.heard(), [Op::Request]);
 }
 
-#[test]
-fn the_number_of_connections_is_bounded_for_both_sides() {
+/// A guest that has all the connections that it may have, with the host's ends.
+fn greedy() -> (Guest, Vec<UnixStream>) {
     let mut guest = Guest::new();
     let listener = guest.listen(7);
     listener.set_nonblocking(true).unwrap();
     let mut programs = Vec::new();
-    for port in 0..exchange::MOST as u32 {
+    for port in 0..exchange::MAX_FROM_GUEST as u32 {
         guest.post(4, 100);
         let came = guest.ask(packet(Op::Request, port, 7), &[]);
         assert_eq!(came[0].0.op, Some(Op::Response));
@@ -358,10 +358,62 @@ fn the_number_of_connections_is_bounded_for_both_sides() {
     }
     guest.post(16, 100);
     assert_eq!(guest.ask(packet(Op::Request, 9999, 7), &[])[0].0.op, Some(Op::Reset));
-    let _waits = guest.call(1024);
-    assert_eq!(guest.heard(), [], "a host program waits");
+    (guest, programs)
+}
+
+#[test]
+fn a_guest_with_every_connection_of_its_own_is_still_reached() {
+    let (mut guest, _programs) = greedy();
+    let _program = guest.call(1024);
+    assert_eq!(guest.heard(), [Op::Request]);
+}
+
+#[test]
+fn a_connection_of_the_guest_that_ends_makes_room_for_another() {
+    let (mut guest, _programs) = greedy();
     guest.ask(packet(Op::Reset, 0, 7), &[]);
-    assert_eq!(guest.heard(), [Op::Request], "until there is room");
+    let _listener = guest.listen(8);
+    assert_eq!(guest.ask(packet(Op::Request, 9999, 8), &[])[0].0.op, Some(Op::Response));
+}
+
+#[test]
+fn connections_that_wait_for_the_host_count_as_the_guests() {
+    let (mut guest, programs) = greedy();
+    // The host programs read nothing; the guest sends more than their sockets take, and leaves.
+    for port in 0..programs.len() as u32 {
+        for _ in 0..2 {
+            guest.send(data(port, 7, 128 << 10), &vec![0; 128 << 10]);
+        }
+        guest.ask(packet(Op::Reset, port, 7), &[]);
+    }
+    let _listener = guest.listen(8);
+    assert_eq!(guest.ask(packet(Op::Request, 1, 8), &[])[0].0.op, Some(Op::Reset));
+    let _program = guest.call(1024);
+    assert_eq!(guest.heard(), [Op::Request]);
+    drop(programs);
+    guest.run();
+    assert_eq!(guest.ask(packet(Op::Request, 1, 8), &[])[0].0.op, Some(Op::Response));
+}
+
+#[test]
+fn host_programs_beyond_the_bound_wait_for_room() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).unwrap();
+    let mut guest = Guest::new();
+    let mut programs = Vec::new();
+    for _ in 0..exchange::MAX_CONNECTIONS {
+        guest.post(4, 100);
+        programs.push(guest.call(1024));
+        assert_eq!(guest.heard(), [Op::Request]);
+    }
+    programs.extend((0..300).map(|_| guest.call(1024)));
+    guest.post(64, 100);
+    assert_eq!(guest.heard(), [], "they wait");
+    drop(programs.drain(..10));
+    let mut heard = guest.heard();
+    heard.sort_by_key(|op| *op == Op::Request);
+    assert_eq!(heard, [[Op::Reset; 10], [Op::Request; 10]].concat());
 }
 
 #[test]

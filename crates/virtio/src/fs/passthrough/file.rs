@@ -27,6 +27,7 @@ impl Passthrough {
         if place.kind == FileType::Directory {
             return Err(Errno::ISDIR);
         }
+        self.handles.check_room()?;
         let file = self.open_to_work(&place, flags)?;
         let fh = self.handles.give(node, Handle::File(file));
         Ok(OpenOut { fh, open_flags: fopen::KEEP_CACHE, padding: 0 })
@@ -45,6 +46,7 @@ impl Passthrough {
     pub fn create(&mut self, folder: u64, name: Name<'_>, asked: CreateIn) -> Result<(EntryOut, OpenOut), Errno> {
         let flags = self.wanted(asked.flags)?;
         let mode = Self::new_mode(asked.mode);
+        self.handles.check_room()?;
         let parent = self.nodes.folder(folder)?;
         let make = flags | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NOCTTY;
         let (entry, file) = match self.make_file(&parent, name, make, mode) {

@@ -11,6 +11,9 @@ use super::folders::Folder;
 /// Files and folders that are kept open for guests that open nothing.
 const RECENT: usize = 64;
 
+/// Files and folders that a guest has open at most, where there are that many descriptors.
+pub const MAX_OPEN: usize = 1 << 16;
+
 /// Folders that entries are kept of which were read in advance: some KiB each.
 const AHEAD: usize = 64;
 
@@ -34,6 +37,11 @@ pub struct Handles {
 }
 
 impl Handles {
+    /// `EMFILE` where as many are open as may be. To be asked before something is opened or made for a handle.
+    pub fn check_room(&self) -> Result<(), Errno> {
+        if self.given.len() < MAX_OPEN { Ok(()) } else { Err(Errno::MFILE) }
+    }
+
     /// Gives a handle to a node. It is never 0, nor one that was used before.
     pub fn give(&mut self, node: u64, handle: Handle) -> u64 {
         self.last = self.last.wrapping_add(1);

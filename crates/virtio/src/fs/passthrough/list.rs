@@ -33,6 +33,7 @@ impl Passthrough {
         let fh = if place.hollow {
             0
         } else {
+            self.handles.check_room()?;
             let file = self.open(&place, OFlags::RDONLY | OFlags::DIRECTORY)?;
             self.handles.give(node, Handle::Folder(Folder::new(file)))
         };

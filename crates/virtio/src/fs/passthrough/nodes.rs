@@ -4,7 +4,10 @@
 //! Places take descriptors. When there are many, those that were not used for longest are given up, and are found
 //! again by the name that they were told by last: if it is not the same file any more, the node is stale.
 //!
-//! A node lives until the guest has forgotten it as often as it was told of it. The numbers are never used twice.
+//! A node lives until the guest has forgotten it as often as it was told of it, or until there are too many: Linux keeps
+//! its inodes for as long as it has memory, and a hostile guest forgets none. Of [`MAX_NODES`] the one whose place was
+//! given up first is evicted then, and its number is stale (`ESTALE`). Linux then looks the path up again, as it does on
+//! NFS. The numbers are never used twice.
 
 use std::collections::{HashMap, VecDeque};
 use std::ffi::{CStr, CString};
@@ -19,7 +22,11 @@ use super::super::protocol::ROOT;
 use super::share::{Share, is_pseudo, stat, stat_at};
 
 /// Places that are held at most: each pins an inode of the host's kernel too.
-const HELD: usize = 16 << 10;
+const MAX_PLACES: usize = 16 << 10;
+
+/// Nodes at most, each some 300 bytes and its name. Far more than places, so that there is always one to be evicted.
+const MAX_NODES: usize = 1 << 18;
+const _: () = assert!(MAX_NODES > 2 * MAX_PLACES);
 
 /// Places that are given up together when descriptors run out.
 const GIVEN_UP: usize = 32;
@@ -61,6 +68,8 @@ struct Node {
     told: u64,
     /// Since the last look for places to be given up.
     used: bool,
+    /// It stands in `Nodes::without_place`.
+    evictable: bool,
     /// Where it was seen last.
     parent: u64,
     name: CString,
@@ -77,6 +86,8 @@ struct Mount {
 #[derive(Debug)]
 pub struct Nodes {
     share: Arc<Share>,
+    max_nodes: usize,
+    max_places: usize,
     by_number: HashMap<u64, Node>,
     by_key: HashMap<Key, u64>,
     next: u64,
@@ -85,6 +96,8 @@ pub struct Nodes {
     /// first.
     with_place: VecDeque<u64>,
     held: usize,
+    /// Nodes whose place was given up, the first of them first; some may have a place again, or have been forgotten.
+    without_place: VecDeque<u64>,
 }
 
 impl Nodes {
@@ -93,12 +106,15 @@ impl Nodes {
         let root = share.pool.open(|| rustix::io::fcntl_dupfd_cloexec(&share.root, 0))?;
         let mut nodes = Self {
             share,
+            max_nodes: MAX_NODES,
+            max_places: MAX_PLACES,
             by_number: HashMap::new(),
             by_key: HashMap::new(),
             next: ROOT,
             mounts: Vec::new(),
             with_place: VecDeque::new(),
             held: 0,
+            without_place: VecDeque::new(),
         };
         nodes.tell(root, ROOT, c"")?;
         Ok(nodes)
@@ -178,13 +194,15 @@ impl Nodes {
             }
             return Ok((number, stat));
         }
+        while self.by_number.len() >= self.max_nodes && self.evict() {}
         let number = self.next;
         self.next = self.next.wrapping_add(1);
         let kind = FileType::from_raw_mode(stat.stx_mode.into());
         let hollow = self.mounts.get(key.mount as usize).is_some_and(|mount| mount.pseudo);
         let (place, name) = (Some(Arc::new(place)), name.to_owned());
         self.by_key.insert(key, number);
-        self.by_number.insert(number, Node { place, kind, hollow, key, told: 1, used: true, parent, name });
+        let node = Node { place, kind, hollow, key, told: 1, used: true, evictable: false, parent, name };
+        self.by_number.insert(number, node);
         self.keep(number);
         Ok((number, stat))
     }
@@ -208,16 +226,36 @@ impl Nodes {
         if node.told > 0 {
             return false;
         }
+        self.remove(number);
+        // Those that were forgotten are taken out before they are most of a list.
+        let nodes = &self.by_number;
+        if self.with_place.len() > 2 * self.held + 64 {
+            self.with_place.retain(|number| nodes.get(number).is_some_and(|node| node.place.is_some()));
+        }
+        if self.without_place.len() > 2 * nodes.len() + 64 {
+            self.without_place.retain(|number| nodes.contains_key(number));
+        }
+        true
+    }
+
+    fn remove(&mut self, number: u64) {
         if let Some(node) = self.by_number.remove(&number) {
             self.by_key.remove(&node.key);
             self.held -= usize::from(node.place.is_some());
         }
-        // Those that were forgotten are taken out before they are most of the list.
-        if self.with_place.len() > 2 * self.held + 64 {
-            let nodes = &self.by_number;
-            self.with_place.retain(|number| nodes.get(number).is_some_and(|node| node.place.is_some()));
+    }
+
+    /// Removes a node that has no place. `false` where each has one.
+    fn evict(&mut self) -> bool {
+        while let Some(number) = self.without_place.pop_front() {
+            let Some(node) = self.by_number.get_mut(&number) else { continue };
+            node.evictable = false;
+            if node.place.is_none() {
+                self.remove(number);
+                return true;
+            }
         }
-        true
+        false
     }
 
     /// Gives some places up. `false` where there are none.
@@ -233,7 +271,7 @@ impl Nodes {
         }
         self.held += 1;
         self.with_place.push_back(number);
-        while self.held > HELD && self.give_up() {}
+        while self.held > self.max_places && self.give_up() {}
     }
 
     /// Gives up the first place that was not used since the last look.
@@ -247,6 +285,9 @@ impl Nodes {
             } else {
                 node.place = None;
                 self.held -= 1;
+                if !std::mem::replace(&mut node.evictable, true) {
+                    self.without_place.push_back(number);
+                }
                 return true;
             }
         }
@@ -275,3 +316,7 @@ impl Nodes {
         Ok((self.mounts.len() - 1) as MountIndex)
     }
 }
+
+#[cfg(test)]
+#[path = "nodes_test.rs"]
+mod tests;
