@@ -19,6 +19,10 @@ struct SocketAddrVm {
     zero: [u8; 3],
 }
 
+/// How many connections wait to be accepted. The kernel refuses more at once, where a queue would serve them all; it caps the number
+/// at net.core.somaxconn, which is 4096.
+const BACKLOG: i32 = 4096;
+
 const VMADDR_CID_ANY: u32 = u32::MAX;
 
 impl SocketAddrVm {
@@ -51,6 +55,6 @@ pub(crate) fn connect(cid: u32, port: u32) -> Result<OwnedFd> {
 pub(crate) fn listen(port: u32) -> Result<OwnedFd> {
     let socket = socket()?;
     bind(&socket, &SocketAddrVm::new(VMADDR_CID_ANY, port))?;
-    listen_on(&socket, 16)?;
+    listen_on(&socket, BACKLOG)?;
     Ok(socket)
 }

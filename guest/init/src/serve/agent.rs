@@ -20,10 +20,10 @@ use crate::serve::connection::Connection;
 use crate::serve::copy;
 use crate::serve::session::{Session, Wish};
 
-/// The most connections at once; more wait to be accepted.
-const MOST_SESSIONS: usize = 256;
-/// How long the host has to take the last frame of the first command, in seconds.
-const LAST_WAIT: i64 = 5;
+/// The most connections at once. More wait in the listener's backlog.
+const MAX_SESSIONS: usize = 1024;
+/// How long accept(2) is left alone after it ran out of descriptors or memory, in nanoseconds.
+const ACCEPT_PAUSE: i64 = 100_000_000;
 
 #[derive(Debug)]
 pub(crate) struct Agent {
@@ -34,6 +34,8 @@ pub(crate) struct Agent {
     sessions: Vec<Session>,
     /// What later commands inherit.
     first: Option<Exec>,
+    /// The last accept(2) ran out of descriptors or memory: the listener stays readable, and polling it would spin.
+    starved: bool,
 }
 
 impl Agent {
@@ -42,7 +44,7 @@ impl Agent {
         let (children, end) = UnixStream::pair().map_err(failed())?;
         children.set_nonblocking(true).map_err(failed())?;
         signal_hook::low_level::pipe::register(signal_hook::consts::SIGCHLD, end).map_err(failed())?;
-        Ok(Self { listener, children, sessions: Vec::new(), first: None })
+        Ok(Self { listener, children, sessions: Vec::new(), first: None, starved: false })
     }
 
     /// Runs the first command and serves the host until it has ended and the host knows. What the guest must keep is
@@ -71,37 +73,45 @@ impl Agent {
         self.go_on(&|| ())
     }
 
-    /// Serves until the first session is over, or the host does not take its end.
+    /// Serves until the first session is over: the host has read its end and closed the connection, or is gone. There is no
+    /// limit of time, since a host whose reader pauses still takes every byte.
     fn go_on(&mut self, write_back: &dyn Fn()) -> Result<(), InitError> {
         let mut ended = false;
         while self.advance(write_back) {
-            let ends = self.sessions.first().is_some_and(Session::is_ending);
-            if ends && !ended {
+            if !ended && self.sessions.first().is_some_and(Session::is_ending) {
                 log::mark("command ended");
                 ended = true;
             }
-            if !self.wait(ends.then_some(LAST_WAIT))? {
-                return Ok(());
-            }
+            self.wait()?;
         }
         Ok(())
     }
 
-    /// Waits until something can be done. False if so many seconds were not enough.
-    fn wait(&self, seconds: Option<i64>) -> Result<bool, InitError> {
+    /// Waits until something can be done, and marks the sessions that can do it.
+    fn wait(&mut self) -> Result<(), InitError> {
         let mut fds = vec![PollFd::new(&self.children, PollFlags::IN)];
-        if self.sessions.len() < MOST_SESSIONS {
+        if self.sessions.len() < MAX_SESSIONS && !self.starved {
             fds.extend(self.listener.iter().map(|fd| PollFd::new(fd, PollFlags::IN)));
         }
+        let mut starts = Vec::with_capacity(self.sessions.len());
         for session in &self.sessions {
+            starts.push(fds.len());
             session.interests(&mut fds);
         }
-        let limit = seconds.map(|tv_sec| Timespec { tv_sec, tv_nsec: 0 });
+        let limit = self.starved.then_some(Timespec { tv_sec: 0, tv_nsec: ACCEPT_PAUSE });
+        self.starved = false;
         match poll(&mut fds, limit.as_ref()) {
-            Ok(ready) => Ok(ready > 0),
-            Err(Errno::INTR) => Ok(true),
-            Err(errno) => Err(InitError::os("wait", "for the host and for commands")(errno)),
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(errno) => return Err(InitError::os("wait", "for the host and for commands")(errno)),
         }
+        let is_ready = |fd: &PollFd<'_>| !fd.revents().is_empty();
+        let ends = starts.iter().skip(1).copied().chain([fds.len()]);
+        let ready: Vec<bool> =
+            starts.iter().zip(ends).map(|(&start, end)| fds[start..end].iter().any(is_ready)).collect();
+        for (session, _) in self.sessions.iter_mut().zip(ready).filter(|(_, ready)| *ready) {
+            session.wake();
+        }
+        Ok(())
     }
 
     /// Does all that can be done without waiting. False once the first session is over.
@@ -169,10 +179,16 @@ impl Agent {
     }
 
     fn accept(&mut self) {
-        while let (Some(listener), true) = (&self.listener, self.sessions.len() < MOST_SESSIONS) {
+        while let (Some(listener), true) = (&self.listener, self.sessions.len() < MAX_SESSIONS) {
             match accept_with(listener, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK) {
                 Ok(fd) => self.sessions.push(Session::new(Connection::accepted(fd))),
-                Err(_) => return,
+                // A connection that its maker gave up already.
+                Err(Errno::INTR | Errno::CONNABORTED) => {}
+                Err(Errno::AGAIN) => return,
+                Err(_) => {
+                    self.starved = true;
+                    return;
+                }
             }
         }
     }

@@ -149,7 +149,7 @@ fn input_arrives_in_order_up_to_its_end() {
 #[test]
 fn a_command_that_reads_nothing_still_hears_signals() {
     let (mut host, agent) = guest(
-        Exec { stdin: true, ..shell("echo up; trap 'echo got; exit 4' TERM; while :; do sleep 0.01; done") },
+        Exec { stdin: true, ..shell("trap 'echo got; exit 4' TERM; echo up; while :; do sleep 0.01; done") },
         None,
     );
     host.await_output("up");
@@ -222,6 +222,12 @@ fn orphans_are_reaped_while_the_command_goes_on() {
 
 /// A guest whose first command waits, with a listener, and what connects to it.
 fn served() -> (Host, JoinHandle<()>, impl Fn() -> Host) {
+    let (host, agent, connect) = served_raw();
+    (host, agent, move || Host::new(connect()))
+}
+
+/// The same, with connections on which nothing was said yet.
+fn served_raw() -> (Host, JoinHandle<()>, impl Fn() -> UnixStream) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("socket");
     let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
@@ -233,7 +239,7 @@ fn served() -> (Host, JoinHandle<()>, impl Fn() -> Host) {
     host.await_output("up");
     (host, agent, move || {
         let _ = &folder;
-        Host::new(UnixStream::connect(&path).unwrap())
+        UnixStream::connect(&path).unwrap()
     })
 }
 
@@ -314,4 +320,157 @@ fn files_are_copied_in_and_out() {
     assert!(reason.starts_with("/no/such/file: No such file"), "{reason}");
     drop(host);
     agent.join().unwrap();
+}
+
+/// How many bytes the child process of the next test writes.
+const PAUSED_BYTES: &str = "ILLICO_TEST_PAUSED_BYTES";
+/// Longer than any limit of time that the agent has had.
+const PAUSE: std::time::Duration = std::time::Duration::from_secs(7);
+
+#[test]
+fn a_reader_that_pauses_after_the_end_gets_every_byte() {
+    if let Some(bytes) = std::env::var_os(PAUSED_BYTES) {
+        return read_late(bytes.to_str().unwrap().parse().unwrap());
+    }
+    // Around the pipe, the socket's buffer, what the agent holds, and sums of them. Each agent has a process of its own.
+    let (pipe, socket, held) = (64 << 10, 208 << 10, 256 << 10);
+    let borders = [1, 4096, pipe, socket, held, pipe + held, socket + held, pipe + socket + held, 1 << 20];
+    let sizes = borders.iter().flat_map(|&border| [border - 1, border, border + 1]);
+    let name = std::thread::current().name().unwrap().to_owned();
+    let children = sizes.map(|size: usize| {
+        let mut child = std::process::Command::new(std::env::current_exe().unwrap());
+        (size, child.args(["--exact", &name, "--nocapture"]).env(PAUSED_BYTES, size.to_string()).spawn().unwrap())
+    });
+    for (size, mut child) in children.collect::<Vec<_>>() {
+        assert!(child.wait().unwrap().success(), "{size} bytes");
+    }
+}
+
+/// A host that takes nothing of so many bytes until long after the command could have ended.
+fn read_late(bytes: usize) {
+    let (host, agent) = guest(shell(&format!("head -c {bytes} /dev/zero | tr '\\0' x; exit 3")), None);
+    std::thread::sleep(PAUSE);
+    let end = host.until_end();
+    assert_eq!((end.stdout.len(), end.ending), (bytes, Ending::Exited(3)));
+    agent.join().unwrap();
+}
+
+#[test]
+fn a_host_that_is_gone_ends_the_wait_for_its_reader() {
+    let (host, agent) = guest(shell("head -c 100000 /dev/zero"), None);
+    std::thread::sleep(std::time::Duration::from_millis(100));
+    drop(host);
+    agent.join().unwrap();
+}
+
+#[test]
+fn what_writes_on_after_the_command_does_not_delay_its_end() {
+    let seen = ran(shell("yes & echo $! >&2; exit 4"));
+    let writer = seen.stderr.trim().parse().unwrap();
+    let _ = kill_process(Pid::from_raw(writer).unwrap(), Signal::KILL);
+    assert_eq!(seen.ending, Ending::Exited(4));
+}
+
+#[test]
+fn a_broken_connection_is_told_its_end_once() {
+    let (host, agent, connect) = served();
+    let mut stranger = connect();
+    stranger.send(&illico_protocol::Frame::StdinEnd);
+    stranger.socket.write_all(&[255; 16]).unwrap();
+    assert!(matches!(stranger.reader.read(), Ok(Some(illico_protocol::Frame::End(Ending::Failed(_))))));
+    for _ in 0..3 {
+        stranger.socket.write_all(&[255; 16]).unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    stranger.socket.shutdown(std::net::Shutdown::Write).unwrap();
+    assert!(matches!(stranger.reader.read(), Ok(None)));
+    drop(host);
+    agent.join().unwrap();
+}
+
+/// Open descriptors, zombies, and resident KiB of this process.
+fn held() -> (usize, usize, usize) {
+    let field = |file: &str, name: &str| {
+        let text = std::fs::read_to_string(file).unwrap_or_default();
+        text.lines().find_map(|line| line.strip_prefix(name).map(str::trim).map(str::to_owned)).unwrap_or_default()
+    };
+    let own = std::process::id().to_string();
+    let is_zombie = |folder: &std::path::Path| {
+        let status = folder.join("status").display().to_string();
+        field(&status, "PPid:") == own && field(&status, "State:").starts_with('Z')
+    };
+    let zombies = std::fs::read_dir("/proc").unwrap().flatten().filter(|entry| is_zombie(&entry.path())).count();
+    let resident = field("/proc/self/status", "VmRSS:");
+    let resident = resident.split_whitespace().next().unwrap_or("0").parse().unwrap();
+    (std::fs::read_dir("/proc/self/fd").unwrap().count(), zombies, resident)
+}
+
+#[test]
+fn commands_in_a_row_leave_nothing_in_the_agent() {
+    let (host, agent, connect) = served();
+    let run = |count: usize| {
+        for _ in 0..count {
+            let mut later = connect();
+            later.ask(Request::Exec(Exec { command: vec!["/bin/true".into()], ..shell("") }));
+            assert_eq!(later.until_end().ending, Ending::Exited(0));
+        }
+    };
+    run(200);
+    let (descriptors, _, resident) = held();
+    run(1000);
+    std::thread::sleep(std::time::Duration::from_millis(100));
+    let (after, zombies, resident_after) = held();
+    // The last connection may not be closed yet, nor its child reaped.
+    assert!(after <= descriptors + 1 && zombies <= 1, "{descriptors} descriptors became {after}, {zombies} zombies");
+    assert!(resident_after <= resident + 512, "{resident} KiB became {resident_after}");
+    drop(host);
+    agent.join().unwrap();
+}
+
+#[test]
+fn five_hundred_commands_at_once_all_succeed() {
+    let (host, agent, connect) = served();
+    let mut all: Vec<_> = (0..500_u32).map(|number| (number, connect())).collect();
+    for (number, host) in &mut all {
+        host.ask(Request::Exec(shell(&format!("sleep 0.1; echo {number}; exit {}", *number % 100))));
+    }
+    for (number, host) in all {
+        assert_eq!(host.until_end(), seen(&format!("{number}\n"), "", Ending::Exited((number % 100) as u8)));
+    }
+    drop(host);
+    agent.join().unwrap();
+}
+
+#[test]
+fn without_descriptors_accept_is_tried_again_and_does_not_spin() {
+    let (host, agent, connect) = served_raw();
+    // The agent's process is this one.
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+    let few = std::fs::read_dir("/proc/self/fd").unwrap().count() as u64 + 8;
+    let lowered = rustix::process::Rlimit { current: Some(few), maximum: limit.maximum };
+    rustix::process::setrlimit(rustix::process::Resource::Nofile, lowered).unwrap();
+    let mut fill = Vec::new();
+    while let Ok(file) = std::fs::File::open("/dev/null") {
+        fill.push(file);
+    }
+    fill.pop();
+    // It takes the last descriptor, and none is left for accept.
+    let late = connect();
+    let before = cpu_time();
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    let spent = cpu_time() - before;
+    drop(fill);
+    rustix::process::setrlimit(rustix::process::Resource::Nofile, limit).unwrap();
+    assert!(spent < 100_000, "{spent} microseconds of 500,000 were spent");
+    let mut late = Host::new(late);
+    late.ask(Request::Exec(shell("exit 7")));
+    assert_eq!(late.until_end().ending, Ending::Exited(7));
+    drop(host);
+    agent.join().unwrap();
+}
+
+/// Microseconds that this process has computed.
+fn cpu_time() -> i64 {
+    let time = rustix::time::clock_gettime(ClockId::ProcessCPUTime);
+    time.tv_sec * 1_000_000 + time.tv_nsec / 1000
 }

@@ -4,12 +4,13 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use illico_protocol::{Decoder, Frame, HELLO, ProtocolError};
+use rustix::buffer::spare_capacity;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::{Errno, ioctl_fionbio, read, write};
 use rustix::net::sockopt::socket_error;
 
 /// What may wait to be sent before no more output is read from a command.
-const MOST_WAITING: usize = 256 << 10;
+const MAX_WAITING: usize = 256 << 10;
 const STEP: usize = 64 << 10;
 
 #[derive(Debug)]
@@ -46,7 +47,7 @@ impl Connection {
 
     /// Whether output should be read for it.
     pub(crate) fn has_room(&self) -> bool {
-        self.out.len() - self.sent < MOST_WAITING
+        self.out.len() - self.sent < MAX_WAITING
     }
 
     /// Whether there is something that the kernel has not taken yet.
@@ -92,10 +93,10 @@ impl Connection {
         if self.connecting || self.closed {
             return Ok(());
         }
-        let mut step = vec![0; STEP];
-        match read(&self.fd, &mut step[..]) {
+        let mut step = Vec::with_capacity(STEP);
+        match read(&self.fd, spare_capacity(&mut step)) {
             Ok(0) => self.closed = true,
-            Ok(len) => self.decoder.feed(&step[..len]),
+            Ok(_) => self.decoder.feed(&step),
             Err(Errno::AGAIN | Errno::INTR) => {}
             Err(errno) => return Err(errno.into()),
         }

@@ -4,7 +4,7 @@ use std::os::fd::OwnedFd;
 
 use illico_protocol::{Ending, Frame, STDIN_WINDOW, StdinWindow, Stream};
 use rustix::event::{PollFd, PollFlags};
-use rustix::io::{Errno, read, write};
+use rustix::io::{Errno, ioctl_fionread, read, write};
 use rustix::process::{Pid, Signal, WaitStatus, kill_process_group};
 
 use crate::serve::command::{Started, resize};
@@ -25,8 +25,18 @@ pub(crate) struct Running {
     window: StdinWindow,
     /// Bytes taken that the host has not been told of.
     untold: u32,
-    outputs: Vec<(Stream, OwnedFd)>,
+    outputs: Vec<Output>,
     status: Option<WaitStatus>,
+}
+
+/// Our end of one of the command's output streams.
+#[derive(Debug)]
+struct Output {
+    stream: Stream,
+    fd: OwnedFd,
+    /// Once the command has ended: what it left in the pipe. Processes that it left behind may keep the pipe open for ever,
+    /// and write to it for ever; that is not the command's output any more.
+    left: Option<u64>,
 }
 
 impl Running {
@@ -39,7 +49,7 @@ impl Running {
             ends: false,
             window: StdinWindow::new(),
             untold: 0,
-            outputs: started.outputs,
+            outputs: started.outputs.into_iter().map(|(stream, fd)| Output { stream, fd, left: None }).collect(),
             status: None,
         }
     }
@@ -51,6 +61,10 @@ impl Running {
     /// The process has ended. What it wrote may still have to be read.
     pub(crate) fn ended(&mut self, status: WaitStatus) {
         self.status = Some(status);
+        // Of a terminal the kernel does not say it: there the end is where nothing is left to read.
+        for output in self.outputs.iter_mut().filter(|_| !self.terminal) {
+            output.left = ioctl_fionread(&output.fd).ok();
+        }
     }
 
     /// What to poll its streams for.
@@ -59,7 +73,7 @@ impl Running {
             into.extend(self.stdin.iter().map(|fd| PollFd::new(fd, PollFlags::OUT)));
         }
         if connection.has_room() {
-            into.extend(self.outputs.iter().map(|(_, fd)| PollFd::new(fd, PollFlags::IN)));
+            into.extend(self.outputs.iter().map(|output| PollFd::new(&output.fd, PollFlags::IN)));
         }
     }
 
@@ -91,7 +105,7 @@ impl Running {
                 }
             }
             Frame::Signal(number) => self.signal(*number),
-            Frame::Closed(stream) => self.outputs.retain(|(open, _)| open != stream || self.terminal),
+            Frame::Closed(stream) => self.outputs.retain(|output| output.stream != *stream || self.terminal),
             _ => return Err("a frame that has no place while a command runs".to_owned()),
         }
         Ok(())
@@ -114,7 +128,7 @@ impl Running {
             self.untold = 0;
         }
         let dead = self.status.is_some();
-        self.outputs.retain(|(stream, fd)| drain(*stream, fd, dead, connection));
+        self.outputs.retain_mut(|output| drain(output, dead, connection));
         if !self.outputs.is_empty() {
             return None;
         }
@@ -154,17 +168,21 @@ impl Running {
     }
 }
 
-/// Reads one output stream into the connection while it has room. False once nothing more comes: its end, or, if the
-/// process is gone, no more for now. Whom the process left behind may keep the stream open for ever.
-fn drain(stream: Stream, fd: &OwnedFd, dead: bool, connection: &mut Connection) -> bool {
+/// Reads one output stream into the connection while that has room. False once nothing more comes: at the stream's end, or
+/// if the process has ended, when all that it left is read.
+fn drain(output: &mut Output, dead: bool, connection: &mut Connection) -> bool {
     let mut step = Vec::new();
-    while connection.has_room() {
-        step.resize(STEP, 0);
-        match read(fd, &mut step[..]) {
-            Ok(0) => return false,
-            Ok(len) => {
-                let data = &step[..len];
-                connection.queue(&if stream == Stream::Stdout { Frame::Stdout(data) } else { Frame::Stderr(data) });
+    while output.left != Some(0) && connection.has_room() {
+        let most = output.left.map_or(STEP, |left| STEP.min(usize::try_from(left).unwrap_or(STEP)));
+        step.clear();
+        step.reserve_exact(most);
+        let spare = &mut step.spare_capacity_mut()[..most];
+        match read(&output.fd, spare) {
+            Ok(([], _)) => return false,
+            Ok((data, _)) => {
+                output.left = output.left.map(|left| left.saturating_sub(data.len() as u64));
+                let stdout = output.stream == Stream::Stdout;
+                connection.queue(&if stdout { Frame::Stdout(data) } else { Frame::Stderr(data) });
             }
             Err(Errno::INTR) => {}
             Err(Errno::AGAIN) => return !dead,
@@ -172,7 +190,7 @@ fn drain(stream: Stream, fd: &OwnedFd, dead: bool, connection: &mut Connection) 
             Err(_) => return false,
         }
     }
-    true
+    output.left != Some(0)
 }
 
 /// Signals by their numbers, the real-time ones too.

@@ -23,6 +23,8 @@ enum State {
 pub(crate) struct Session {
     connection: Connection,
     state: State,
+    /// Something may have become possible since the last step.
+    ready: bool,
 }
 
 /// What the agent has to do for a session.
@@ -41,7 +43,7 @@ const SIGHUP: u8 = 1;
 
 impl Session {
     pub(crate) fn new(connection: Connection) -> Self {
-        Self { connection, state: State::Waits }
+        Self { connection, state: State::Waits, ready: true }
     }
 
     pub(crate) fn pid(&self) -> Option<Pid> {
@@ -51,7 +53,13 @@ impl Session {
     pub(crate) fn ended(&mut self, status: WaitStatus) {
         if let State::Runs(running) = &mut self.state {
             running.ended(status);
+            self.ready = true;
         }
+    }
+
+    /// One of its descriptors is ready.
+    pub(crate) fn wake(&mut self) {
+        self.ready = true;
     }
 
     pub(crate) fn signal(&self, number: u8) {
@@ -63,6 +71,7 @@ impl Session {
     /// Starts the command, or says why that cannot be.
     pub(crate) fn run(&mut self, exec: &Exec) -> Result<(), Ending> {
         self.state = State::Runs(Box::new(Running::new(command::start(exec)?)));
+        self.ready = true;
         Ok(())
     }
 
@@ -70,6 +79,7 @@ impl Session {
     pub(crate) fn end(&mut self, ending: Ending) {
         self.connection.queue(&Frame::End(ending));
         self.state = State::Ends;
+        self.ready = true;
     }
 
     pub(crate) fn is_ending(&self) -> bool {
@@ -89,6 +99,9 @@ impl Session {
 
     /// Does what can be done without waiting.
     pub(crate) fn advance(&mut self) -> Wish {
+        if !std::mem::take(&mut self.ready) {
+            return Wish::Nothing;
+        }
         match self.step() {
             Ok(wish) => wish,
             Err(_) => {
@@ -104,6 +117,8 @@ impl Session {
         match self.listen() {
             Ok(Some(request)) => return Ok(Wish::Request(request)),
             Ok(None) => {}
+            // A connection that broke the protocol stays broken; its end is said once.
+            Err(_) if self.is_ending() => {}
             Err(reason) => {
                 self.signal(SIGHUP);
                 self.end(Ending::Failed(reason));
