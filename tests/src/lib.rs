@@ -12,15 +12,3 @@ pub mod stage;
 pub mod user;
 
 pub use stage::{Guest, Ran, Stage};
-
-/// Tries again what other load on the machine can spoil, such as a count that grows with time: the first success, or
-/// the last failure. Every failed try is printed.
-pub fn within(tries: u32, mut attempt: impl FnMut() -> Result<(), String>) {
-    for left in (0..tries).rev() {
-        match attempt() {
-            Ok(()) => return,
-            Err(why) if left == 0 => panic!("{why}"),
-            Err(why) => eprintln!("once more, {left} left: {why}"),
-        }
-    }
-}

@@ -3,7 +3,7 @@
 //! The reads alone are counted: a guest that reads is compared with one that boots in the same way and reads nothing.
 //! Host interrupts (INTR) are left out, being time and not work.
 
-use illico_tests::{Guest, Stage, guest, within};
+use illico_tests::{Guest, Stage, guest};
 use xtask::Series;
 
 const READS: u64 = 4000;
@@ -32,8 +32,8 @@ fn stage(options: &str) -> Stage {
         .count("reads", &boot(READS))
 }
 
-/// Exits a read, in thousandths, or what to print where they are too many.
-fn within_budget(none: &Guest, reads: &Guest, most_thousandths: u64) -> Result<(), String> {
+/// Prints where the exits of a read went and asserts that they are at most so many thousandths.
+fn assert_within_budget(none: &Guest, reads: &Guest, most_thousandths: u64) {
     let (none_exits, reads_exits) = (none.counted(), reads.counted());
     let requests = reads.queue("disk0", 0, "requests") - none.queue("disk0", 0, "requests");
     assert!((READS..READS + 40).contains(&requests), "{requests} requests for {READS} reads\n{reads}");
@@ -60,40 +60,30 @@ fn within_budget(none: &Guest, reads: &Guest, most_thousandths: u64) -> Result<(
         table.push_str(&format!("\npolling: {polling}"));
     }
     eprintln!("{table}");
-    if total * 1000 <= most_thousandths * READS { Ok(()) } else { Err(table) }
+    assert!(total * 1000 <= most_thousandths * READS, "{table}");
 }
 
 #[test]
 fn a_direct_read_costs_at_most_2_exits() {
-    within(3, || {
-        let ran = stage("").run();
-        within_budget(&ran.guest("none").ended_well(), &ran.guest("reads").ended_well(), 2000)
-    });
+    let ran = stage("").run();
+    assert_within_budget(&ran.guest("none").ended_well(), &ran.guest("reads").ended_well(), 2000);
 }
 
 /// On one CPU a poller would take the time of the guest that it waits for: the disk says that it does not poll, and its
-/// thread preempts the vCPU that kicks it. A read is one kick then, and whatever timer ticks fall into it: those are
-/// time, and the least of several tries is what holds.
+/// thread preempts the vCPU that kicks it. A read is one kick then, and whatever timer ticks fall into it.
 #[test]
 fn a_direct_read_from_a_polled_disk_costs_at_most_1_3_exits() {
-    within(6, || {
-        let ran = stage(",poll=adaptive").run();
-        within_budget(&ran.guest("none").ended_well(), &ran.guest("reads").ended_well(), 1300)
-    });
+    let ran = stage(",poll=adaptive").run();
+    assert_within_budget(&ran.guest("none").ended_well(), &ran.guest("reads").ended_well(), 1300);
 }
 
 /// With a CPU to poll on, most reads need no kick. What else they cost in the lab is its own: with no posted interrupts,
 /// each completion from another CPU finds the guest halted or with interrupts off.
 #[test]
 fn a_polled_disk_on_two_cpus_is_hardly_kicked() {
-    within(3, || {
-        let ran = stage(",poll=adaptive").cpus(2).try_run().map_err(|error| error.to_string())?;
-        let (none, reads) = (ran.guest("none"), ran.guest("reads"));
-        if [&none, &reads].iter().any(|guest| guest.status != 0) {
-            return Err(format!("{none}\n{reads}"));
-        }
-        within_budget(&none, &reads, u64::MAX / READS)?;
-        let kicks = reads.queue("disk0", 0, "kicks");
-        if kicks * 3 <= READS { Ok(()) } else { Err(format!("{kicks} kicks for {READS} reads")) }
-    });
+    let ran = stage(",poll=adaptive").cpus(2).run();
+    let (none, reads) = (ran.guest("none").ended_well(), ran.guest("reads").ended_well());
+    assert_within_budget(&none, &reads, u64::MAX / READS);
+    let kicks = reads.queue("disk0", 0, "kicks");
+    assert!(kicks * 3 <= READS, "{kicks} kicks for {READS} reads");
 }

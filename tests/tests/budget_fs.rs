@@ -4,7 +4,7 @@
 //! The work alone is counted: a guest that works is compared with one that boots and mounts in the same way. Host
 //! interrupts (INTR) are left out, being time and not work.
 
-use illico_tests::{Guest, Stage, guest, within};
+use illico_tests::{Guest, Stage, guest};
 use xtask::Series;
 
 const FILES: u64 = 1000;
@@ -43,30 +43,28 @@ fn a_file_costs_one_request_to_be_searched_none_the_second_time_and_few_to_be_ma
     /// A kick, an interrupt, and the timer while the guest waits; thousandths a file.
     const COLD: u64 = 4000;
     const WARM: u64 = 1000;
-    within(3, || {
-        let boot = |searches, files| {
-            format!(
-                "--kernel kernels/6.12/vmlinux --initrd init.cpio --memory 256M \
-                 --cmdline 'quiet searches=\"{searches}\" files={files}' \
-                 --fs path=/tmp/src,tag=src,readonly --fs path=/tmp/made,tag=made"
-            )
-        };
-        let ran = Stage::new()
-            .release()
-            .bytes("init.cpio", guest::scripted(Series::V6_12, &[], SCRIPT))
-            .script("mkdir /tmp/src /tmp/made && for n in $(seq 1000); do head -c 4096 /dev/urandom >/tmp/src/$n; done")
-            .count("none", &boot("", 0))
-            .count("cold", &boot("1", 0))
-            .count("warm", &boot("1 2", 0))
-            .count("made", &boot("", FILES))
-            .run();
-        let [none, cold, warm, made] = ["none", "cold", "warm", "made"].map(|name| ran.guest(name).ended_well());
-        assert!(cold.says("1000") && warm.says("1000"), "{warm}");
-        let (first, second) = (difference("fs0", &none, &cold), difference("fs0", &cold, &warm));
-        let made = difference("fs1", &none, &made);
-        let table = format!("cold:\n{}\nwarm:\n{}\nmade:\n{}", first.2, second.2, made.2);
-        eprintln!("{table}");
-        assert!(first.0 <= REQUESTS && second.0 == 0 && made.0 <= MADE, "{table}");
-        if first.1 <= COLD && second.1 <= WARM { Ok(()) } else { Err(table) }
-    });
+    let boot = |searches, files| {
+        format!(
+            "--kernel kernels/6.12/vmlinux --initrd init.cpio --memory 256M \
+             --cmdline 'quiet searches=\"{searches}\" files={files}' \
+             --fs path=/tmp/src,tag=src,readonly --fs path=/tmp/made,tag=made"
+        )
+    };
+    let ran = Stage::new()
+        .release()
+        .bytes("init.cpio", guest::scripted(Series::V6_12, &[], SCRIPT))
+        .script("mkdir /tmp/src /tmp/made && for n in $(seq 1000); do head -c 4096 /dev/urandom >/tmp/src/$n; done")
+        .count("none", &boot("", 0))
+        .count("cold", &boot("1", 0))
+        .count("warm", &boot("1 2", 0))
+        .count("made", &boot("", FILES))
+        .run();
+    let [none, cold, warm, made] = ["none", "cold", "warm", "made"].map(|name| ran.guest(name).ended_well());
+    assert!(cold.says("1000") && warm.says("1000"), "{warm}");
+    let (first, second) = (difference("fs0", &none, &cold), difference("fs0", &cold, &warm));
+    let made = difference("fs1", &none, &made);
+    let table = format!("cold:\n{}\nwarm:\n{}\nmade:\n{}", first.2, second.2, made.2);
+    eprintln!("{table}");
+    assert!(first.0 <= REQUESTS && second.0 == 0 && made.0 <= MADE, "{table}");
+    assert!(first.1 <= COLD && second.1 <= WARM, "{table}");
 }

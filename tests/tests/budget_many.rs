@@ -1,7 +1,7 @@
 //! Ten machines of one image at once, in the lab, as a plain user: the root of all of them is in the host's page cache once,
 //! and each takes little memory for itself.
 
-use illico_tests::{image, user, within};
+use illico_tests::{image, user};
 use xtask::packages;
 
 /// The guest's RAM, which no other mapping is as large as.
@@ -45,46 +45,41 @@ fn figures(output: &str, what: &str) -> Vec<u64> {
 
 #[test]
 fn ten_machines_have_one_root_in_memory_and_take_six_mib_each() {
-    within(3, || {
-        let folder = tempfile::tempdir().expect("a folder");
-        let disk = folder.path().join("store.img");
-        illico_tests::ext4::make(&disk, 64, 4096);
-        packages::require(&[("fincore", "util-linux-extra")]).expect("it can be installed");
-        let fincore = packages::find_program("fincore").expect("it is there");
-        let ran = user::stage()
-            .release()
-            .program(fincore)
-            .disk("store", disk)
-            .bytes("root.tar", image::with_data(16 << 20))
-            .script(&MEASURE.replace("RAM_KIB", &RAM_KIB.to_string()))
-            .script(
-                "mv root.tar /home/user/; as_user import 'illico import ./root.tar many'; sync; echo 3 >/proc/sys/vm/drop_caches",
-            )
-            .script(&format!(
-                "cat import.err; cached none
-                 for n in $(seq {MACHINES}); do
-                     as_user run \"run -d --name m$n --memory {RAM} many sh -c '{WORK}' || exit
-                         until illico logs m$n | grep -q ready; do sleep 0.2; done\"
-                     cat run.err; cached m$n
-                 done
-                 for n in $(seq {MACHINES}); do private m$n $(sed -n 's/.*\"pid\": *\\([0-9]*\\).*/\\1/p' \\
-                     /home/user/.local/state/illico/vms/m$n/vm.json); done
-                 as_user stop 'illico ps --quiet | wc -l; illico rm -f $(illico ps --quiet)'; cat stop.out"
-            ))
-            .run();
-        let output = &ran.output;
-        eprintln!("{output}");
-        let (pages, files) = (figures(output, "pages"), figures(output, "files"));
-        let (private, mapped) = (figures(output, "private"), figures(output, "mapped"));
-        assert_eq!((pages.len(), files.len(), private.len()), (MACHINES + 1, MACHINES + 1, MACHINES), "{output}");
-        // The guests have read it, and the monitors' mapping is where they did: no copy.
-        assert!(pages[1] >= 4096 && mapped.iter().all(|&kib| kib >= 16 << 10), "{output}");
-        assert_eq!(pages[1], pages[MACHINES], "more of the image is cached for more machines\n{output}");
-        let more = files[MACHINES].saturating_sub(files[1]);
-        if more > CHANCE {
-            return Err(format!("{more} KiB more are cached for nine machines more\n{output}"));
-        }
-        assert!(private.iter().all(|&kib| kib <= PRIVATE && kib > 0), "KiB of their own: {private:?}\n{output}");
-        Ok(())
-    });
+    let folder = tempfile::tempdir().expect("a folder");
+    let disk = folder.path().join("store.img");
+    illico_tests::ext4::make(&disk, 64, 4096);
+    packages::require(&[("fincore", "util-linux-extra")]).expect("it can be installed");
+    let fincore = packages::find_program("fincore").expect("it is there");
+    let ran = user::stage()
+        .release()
+        .program(fincore)
+        .disk("store", disk)
+        .bytes("root.tar", image::with_data(16 << 20))
+        .script(&MEASURE.replace("RAM_KIB", &RAM_KIB.to_string()))
+        .script(
+            "mv root.tar /home/user/; as_user import 'illico import ./root.tar many'; sync; echo 3 >/proc/sys/vm/drop_caches",
+        )
+        .script(&format!(
+            "cat import.err; cached none
+             for n in $(seq {MACHINES}); do
+                 as_user run \"run -d --name m$n --memory {RAM} many sh -c '{WORK}' || exit
+                     until illico logs m$n | grep -q ready; do sleep 0.2; done\"
+                 cat run.err; cached m$n
+             done
+             for n in $(seq {MACHINES}); do private m$n $(sed -n 's/.*\"pid\": *\\([0-9]*\\).*/\\1/p' \\
+                 /home/user/.local/state/illico/vms/m$n/vm.json); done
+             as_user stop 'illico ps --quiet | wc -l; illico rm -f $(illico ps --quiet)'; cat stop.out"
+        ))
+        .run();
+    let output = &ran.output;
+    eprintln!("{output}");
+    let (pages, files) = (figures(output, "pages"), figures(output, "files"));
+    let (private, mapped) = (figures(output, "private"), figures(output, "mapped"));
+    assert_eq!((pages.len(), files.len(), private.len()), (MACHINES + 1, MACHINES + 1, MACHINES), "{output}");
+    // The guests have read it, and the monitors' mapping is where they did: no copy.
+    assert!(pages[1] >= 4096 && mapped.iter().all(|&kib| kib >= 16 << 10), "{output}");
+    assert_eq!(pages[1], pages[MACHINES], "more of the image is cached for more machines\n{output}");
+    let more = files[MACHINES].saturating_sub(files[1]);
+    assert!(more <= CHANCE, "{more} KiB more are cached for nine machines more\n{output}");
+    assert!(private.iter().all(|&kib| kib <= PRIVATE && kib > 0), "KiB of their own: {private:?}\n{output}");
 }

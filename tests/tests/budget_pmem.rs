@@ -5,7 +5,7 @@
 
 use std::fs;
 
-use illico_tests::{Guest, Stage, ext4, guest, within};
+use illico_tests::{Guest, Stage, ext4, guest};
 use xtask::Series;
 
 const FEW: u64 = 10;
@@ -36,29 +36,26 @@ fn reading_what_is_mapped_of_a_pmem_device_costs_no_exit() {
              --pmem path=image-{reads}"
         )
     };
-    within(3, || {
-        let ran = Stage::new()
-            .bytes("reads.cpio", initrd())
-            .bytes("image-10", fs::read(&image).expect("the image"))
-            .script("cp image-10 image-100000")
-            .count("few", &boot(FEW))
-            .count("many", &boot(MANY))
-            .run();
-        let (few, many) = (ran.guest("few").ended_well(), ran.guest("many").ended_well());
-        for (guest, reads) in [(&few, FEW), (&many, MANY)] {
-            assert!(guest.console.contains("dax=always"), "{guest}");
-            assert!(guest.console.contains(&format!("read {reads} words: ")), "{guest}");
-        }
-        let without_time = |guest: &Guest| {
-            guest.counted().total() - TIME.iter().map(|reason| guest.counted().count(reason)).sum::<u64>()
-        };
-        let (few_exits, many_exits) = (without_time(&few), without_time(&many));
-        let table = format!(
-            "{FEW} words: {few_exits} exits, {MANY} words: {many_exits} exits\n{}\n{}",
-            few.counted(),
-            many.counted()
-        );
-        eprintln!("{table}");
-        if many_exits.saturating_sub(few_exits) <= CHANCE { Ok(()) } else { Err(table) }
-    });
+    let ran = Stage::new()
+        .bytes("reads.cpio", initrd())
+        .bytes("image-10", fs::read(&image).expect("the image"))
+        .script("cp image-10 image-100000")
+        .count("few", &boot(FEW))
+        .count("many", &boot(MANY))
+        .run();
+    let (few, many) = (ran.guest("few").ended_well(), ran.guest("many").ended_well());
+    for (guest, reads) in [(&few, FEW), (&many, MANY)] {
+        assert!(guest.console.contains("dax=always"), "{guest}");
+        assert!(guest.console.contains(&format!("read {reads} words: ")), "{guest}");
+    }
+    let without_time =
+        |guest: &Guest| guest.counted().total() - TIME.iter().map(|reason| guest.counted().count(reason)).sum::<u64>();
+    let (few_exits, many_exits) = (without_time(&few), without_time(&many));
+    let table = format!(
+        "{FEW} words: {few_exits} exits, {MANY} words: {many_exits} exits\n{}\n{}",
+        few.counted(),
+        many.counted()
+    );
+    eprintln!("{table}");
+    assert!(many_exits.saturating_sub(few_exits) <= CHANCE, "{table}");
 }

@@ -1,6 +1,6 @@
 //! What streams cost, as exits a MiB, one way and the other: 16 MiB, compared with a guest that takes nothing.
 
-use illico_tests::{Guest, Stage, guest, within};
+use illico_tests::{Guest, Stage, guest};
 use xtask::Series;
 
 const PEER: &str = env!("CARGO_BIN_EXE_stream-peer");
@@ -28,26 +28,24 @@ fn table(guest: &Guest) -> String {
 fn a_mebibyte_over_vsock_costs_at_most_40_exits() {
     let bytes = MIB << 20;
     let options = "--kernel kernels/6.12/vmlinux --memory 128M --cmdline quiet --vsock path=vm.sock";
-    within(3, || {
-        let ran = Stage::new()
-            .release()
-            .program(PEER)
-            .bytes("take.cpio", initrd("stream-peer vsock 5 take"))
-            .bytes("give.cpio", initrd(&format!("stream-peer vsock 5 give {bytes} && echo gave")))
-            .script("./stream-peer unix-listen vm.sock_5 give 0 &")
-            .count("none", &format!("{options} --initrd take.cpio"))
-            .script(&format!("rm vm.sock_5; ./stream-peer unix-listen vm.sock_5 give {bytes} &"))
-            .count("to", &format!("{options} --initrd take.cpio"))
-            .script("rm vm.sock_5; ./stream-peer unix-listen vm.sock_5 take &")
-            .count("from", &format!("{options} --initrd give.cpio"))
-            .script("wait")
-            .run();
-        let [none, to, from] = ["none", "to", "from"].map(|name| ran.guest(name).ended_well());
-        assert!(none.says("took 0") && to.says(&format!("took {bytes}")) && from.says("gave"), "{none}\n{to}\n{from}");
-        assert!(ran.output.lines().any(|line| line == format!("took {bytes}")), "{}", ran.output);
-        let (there, back) = (exits_a_mib(&to, &none), exits_a_mib(&from, &none));
-        let table = format!("{there} exits a MiB to the guest, {back} from it\n{}\n{}", table(&to), table(&from));
-        eprintln!("{table}");
-        if there.max(back) <= MOST { Ok(()) } else { Err(table) }
-    });
+    let ran = Stage::new()
+        .release()
+        .program(PEER)
+        .bytes("take.cpio", initrd("stream-peer vsock 5 take"))
+        .bytes("give.cpio", initrd(&format!("stream-peer vsock 5 give {bytes} && echo gave")))
+        .script("./stream-peer unix-listen vm.sock_5 give 0 &")
+        .count("none", &format!("{options} --initrd take.cpio"))
+        .script(&format!("rm vm.sock_5; ./stream-peer unix-listen vm.sock_5 give {bytes} &"))
+        .count("to", &format!("{options} --initrd take.cpio"))
+        .script("rm vm.sock_5; ./stream-peer unix-listen vm.sock_5 take &")
+        .count("from", &format!("{options} --initrd give.cpio"))
+        .script("wait")
+        .run();
+    let [none, to, from] = ["none", "to", "from"].map(|name| ran.guest(name).ended_well());
+    assert!(none.says("took 0") && to.says(&format!("took {bytes}")) && from.says("gave"), "{none}\n{to}\n{from}");
+    assert!(ran.output.lines().any(|line| line == format!("took {bytes}")), "{}", ran.output);
+    let (there, back) = (exits_a_mib(&to, &none), exits_a_mib(&from, &none));
+    let table = format!("{there} exits a MiB to the guest, {back} from it\n{}\n{}", table(&to), table(&from));
+    eprintln!("{table}");
+    assert!(there.max(back) <= MOST, "{table}");
 }

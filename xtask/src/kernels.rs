@@ -133,6 +133,37 @@ impl Kernel {
     }
 }
 
+/// The bzImage of another of Debian's kernels, by the meta package that depends on the newest one; kept in the cache.
+///
+/// Only the image is unpacked: generic and rt kernels come with hundreds of megabytes of modules.
+pub fn stock_bzimage(meta_package: &str) -> Result<PathBuf, Error> {
+    let _lock = lock_cache()?;
+    let folder = cache().join("kernels").join(meta_package);
+    fs::create_dir_all(&folder).map_err(Error::file("create", &folder))?;
+    let (package, version) = match package_behind(meta_package) {
+        Ok(found) => found,
+        Err(_) => {
+            packages::update_lists()?;
+            package_behind(meta_package)?
+        }
+    };
+    let image = folder.join(format!("vmlinuz-{version}"));
+    if image.is_file() {
+        return Ok(image);
+    }
+    eprintln!("downloading Debian's {package} {version}");
+    let unpacked = tempfile::tempdir_in(&folder).map_err(Error::file("create a folder in", &folder))?;
+    download(&package, unpacked.path())?;
+    let archive = only_deb(unpacked.path())?;
+    let listing = output_of(Command::new("dpkg-deb").arg("--fsys-tarfile").arg(&archive))?;
+    let tar = unpacked.path().join("files.tar");
+    fs::write(&tar, listing).map_err(Error::file("write", &tar))?;
+    output_of(Command::new("tar").arg("-xf").arg(&tar).arg("-C").arg(unpacked.path()).arg("./boot"))?;
+    let packed = unpacked.path().join(format!("boot/vmlinuz-{}", package.trim_start_matches("linux-image-")));
+    fs::rename(&packed, &image).map_err(Error::file("move", &packed))?;
+    Ok(image)
+}
+
 /// The cache's root folder.
 pub fn cache() -> PathBuf {
     std::env::var_os("ILLICO_LAB_CACHE").map_or_else(|| project::root().join("target/lab"), PathBuf::from)
@@ -182,13 +213,17 @@ fn download(package: &str, folder: &Path) -> Result<(), Error> {
     output_of(Command::new("apt-get").args(["download", package]).current_dir(folder)).map(drop)
 }
 
-/// Turns a folder with one .deb into what the cache keeps.
-fn prepare(folder: &Path, release: &str) -> Result<(), Error> {
+fn only_deb(folder: &Path) -> Result<PathBuf, Error> {
     let entries = fs::read_dir(folder).map_err(Error::file("list", folder))?;
-    let archive = entries
+    entries
         .filter_map(|entry| entry.ok().map(|entry| entry.path()))
         .find(|path| path.extension().is_some_and(|extension| extension == "deb"))
-        .ok_or_else(|| Error::Kernel("apt-get download left no .deb".to_owned()))?;
+        .ok_or_else(|| Error::Kernel("apt-get download left no .deb".to_owned()))
+}
+
+/// Turns a folder with one .deb into what the cache keeps.
+fn prepare(folder: &Path, release: &str) -> Result<(), Error> {
+    let archive = only_deb(folder)?;
     output_of(Command::new("dpkg").arg("-x").arg(&archive).arg(folder))?;
     fs::remove_file(&archive).map_err(Error::file("remove", &archive))?;
 

@@ -15,6 +15,7 @@ pub mod payload;
 pub mod programs;
 pub mod project;
 pub mod shell;
+pub mod soak;
 
 pub use error::Error;
 pub use exits::ExitHistogram;

@@ -44,6 +44,15 @@ enum Task {
     },
     /// Write an initramfs for a guest: busybox, modules, and a script as PID 1.
     Initramfs(InitramfsArguments),
+    /// Boot many guests in the lab, one after the other, and count those that stall.
+    Soak {
+        /// How many boots.
+        #[arg(long, default_value_t = 200)]
+        boots: u32,
+        /// vCPUs of each guest.
+        #[arg(long, default_value_t = 2)]
+        cpus: u32,
+    },
     /// Download Debian's 6.12 and 6.1 cloud kernels into the cache and print where their parts are.
     Kernels,
 }
@@ -65,7 +74,7 @@ struct LabArguments {
     /// A module of the lab's kernel to load, such as tun or vhost_net.
     #[arg(long = "module", value_name = "NAME")]
     modules: Vec<String>,
-    /// The lab's CPUs. With more than one, its kernel oopses now and then (a fault of QEMU 7.2's TCG).
+    /// The lab's CPUs, all on one host thread.
     #[arg(long, default_value_t = 1)]
     cpus: u32,
     /// The lab's memory in MiB.
@@ -106,6 +115,7 @@ fn main() -> ExitCode {
         Task::Bench { report: true, .. } => xtask::bench::write_report(),
         Task::Bench { parts, pairs, .. } => xtask::bench::run(&parts, pairs),
         Task::Initramfs(arguments) => initramfs(&arguments),
+        Task::Soak { boots, cpus } => xtask::soak::run(boots, cpus),
         Task::Kernels => kernels(),
     };
     result.unwrap_or_else(|error| {

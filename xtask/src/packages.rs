@@ -36,7 +36,8 @@ fn install(packages: &[&str]) -> Result<(), Error> {
     eprintln!("installing Debian packages: {}", packages.join(" "));
     update_lists()?;
     let mut command = as_root("apt-get");
-    command.args(["install", "--yes", "--no-install-recommends"]).args(packages);
+    // Another apt-get may be at work, such as that of a second lab that starts at the same time.
+    command.args(["-o", "DPkg::Lock::Timeout=600", "install", "--yes", "--no-install-recommends"]).args(packages);
     output_of(&mut command).map(drop)
 }
 

@@ -7,20 +7,15 @@ use crate::project::{self, Profile};
 use crate::{Error, ExitHistogram, Lab};
 
 /// `measure NAME COMMAND...`: runs the command, for at most 8,000 million instructions, then prints how many of them the lab
-/// executed meanwhile (its clock advances by a nanosecond for each) and the histogram of exits. What does not end well is
-/// tried again: now and then QEMU's TCG delivers an interrupt twice (see `lab/qemu.rs`), and the guest waits for its own
-/// spin lock or panics.
+/// executed meanwhile (its clock advances by a nanosecond for each) and the histogram of exits.
 const PRELUDE: &str = "
 now() { sed -n 's/^now at \\([0-9]*\\) nsecs/\\1/p' /proc/timer_list; }
 measure() {
     name=$1; shift
-    for try in 1 2 3; do
-        before=$(now)
-        count-exits timeout -s KILL 8 \"$@\" </dev/null >/tmp/said 2>&1
-        status=$?
-        after=$(now)
-        [ $status != 0 ] || break
-    done
+    before=$(now)
+    count-exits timeout -s KILL 8 \"$@\" </dev/null >/tmp/said 2>&1
+    status=$?
+    after=$(now)
     echo \"MEASURED $name $status $((after - before))\"
     sed 's/^/EXITS /' /tmp/exits.txt
     [ $status = 0 ] || sed 's/^/SAID /' /tmp/said

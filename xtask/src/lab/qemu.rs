@@ -1,15 +1,7 @@
 //! One run of the lab: QEMU's command line, its end, and telling a failed command from a failed lab.
 //!
-//! Faults of QEMU 7.2's TCG and of its SVM shape it.
-//!
-//! - Traced: an interrupt that KVM injected once was delivered a second time, into the guest's handler with interrupts
-//!   disabled, and the guest waited for its own spin lock. VMRUN leaves the vector in `exception_index` until the next
-//!   #VMEXIT; with `thread=single` an interrupt for one vCPU makes the loops of all stop, and a loop that goes on with
-//!   such a leftover delivers it. With one vCPU in the lab this was not seen again;
-//!   with two on one thread six of ten guests hung, and with two threads none of thirty.
-//! - Inferred, from one lab that slept for ever while its QEMU was idle: #VMEXIT changes `interrupt_request` without
-//!   the lock under which the main loop sets it, so an interrupt can be lost. If that was the timer, nothing wakes the
-//!   lab. The pulse is an interrupt ten times a second, with which QEMU's APIC looks at what is pending again.
+//! `emulator.rs` says which QEMU that is. All CPUs of the lab run on one host thread: with a host thread each, QEMU 7.2's
+//! TCG now and then runs a half-patched jump label, and the lab's kernel oopses.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -17,14 +9,14 @@ use std::fs::File;
 use std::io::{self, Read, Seek, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ExitStatus, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use command_fds::{CommandFdExt, FdMapping};
 
-use super::{Access, Lab, Outcome, archive, option_value, ports, shelf};
+use super::{Access, Lab, Outcome, archive, emulator, option_value, ports, shelf};
 use crate::{Error, Kernel, Series};
 
 /// A host that is busy delivers ticks too late for the kernel, which then takes its timer for broken: it need not look.
@@ -33,8 +25,7 @@ const CMDLINE: &str = "console=ttyS0 panic=-1 oops=panic quiet mitigations=off n
 const INITRD: i32 = 3;
 const CONSOLE: i32 = 4;
 const FIRST_PORT: i32 = 5;
-const PORTS: [&str; 4] = ["output", "control", "files", "pulse"];
-const PULSE: Duration = Duration::from_millis(100);
+const PORTS: [&str; 3] = ["output", "control", "files"];
 const CONSOLE_LINES: usize = 40;
 
 enum Event {
@@ -56,14 +47,12 @@ pub(super) fn run(lab: &Lab) -> Result<Outcome, Error> {
     let (output, output_far) = pair()?;
     let (control, control_far) = pair()?;
     let (files, files_far) = pair()?;
-    let (pulse, pulse_far) = pair()?;
-    pulse.set_nonblocking(true).map_err(start_error)?;
     let mut mappings = vec![mapping(initrd.into(), INITRD), mapping(console_far.into(), CONSOLE)];
-    for (far, number) in [output_far, control_far, files_far, pulse_far].into_iter().zip(FIRST_PORT..) {
+    for (far, number) in [output_far, control_far, files_far].into_iter().zip(FIRST_PORT..) {
         mappings.push(mapping(far.into(), number));
     }
 
-    let mut command = Command::new("qemu-system-x86_64");
+    let mut command = emulator::command()?;
     command.args(arguments(lab, &kernel, shelf.as_os_str()));
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
     command.fd_mappings(mappings).map_err(|source| start_error(io::Error::other(source)))?;
@@ -80,7 +69,7 @@ pub(super) fn run(lab: &Lab) -> Result<Outcome, Error> {
     let paths = lab.fetch.clone();
     report(&sender, move || ports::files(files, &paths).map(Event::Files));
 
-    let result = collect(lab, &events, pulse);
+    let result = collect(lab, &events);
     let ended = end(&mut child, matches!(result, Err(None)));
     let console = console.join().unwrap_or_default();
     let qemu = errors.and_then(|errors| errors.join().ok()).unwrap_or_default();
@@ -95,17 +84,11 @@ pub(super) fn run(lab: &Lab) -> Result<Outcome, Error> {
     }
 }
 
-/// With a host thread a vCPU, TCG now and then runs a half-patched jump label, and the lab's kernel oopses. Several vCPUs
-/// on one thread are worse, see above.
-fn accelerator(cpus: u32) -> &'static str {
-    if cpus == 1 { "tcg,thread=single" } else { "tcg,thread=multi" }
-}
-
 fn arguments(lab: &Lab, kernel: &Kernel, shelf: &OsStr) -> Vec<OsString> {
     let mut words: Vec<OsString> = Vec::new();
     let mut add = |option: &str, value: &OsStr| words.extend([option.into(), value.into()]);
     add("-M", "q35".as_ref());
-    add("-accel", accelerator(lab.cpus).as_ref());
+    add("-accel", "tcg,thread=single".as_ref());
     add("-cpu", "EPYC,+svm".as_ref());
     add("-smp", lab.cpus.to_string().as_ref());
     add("-m", lab.memory_mib.to_string().as_ref());
@@ -140,15 +123,11 @@ fn arguments(lab: &Lab, kernel: &Kernel, shelf: &OsStr) -> Vec<OsString> {
 type Collected = (u8, Vec<u8>, BTreeMap<String, Vec<u8>>);
 
 /// All three ports' ends; `None` if one was lost, the seconds if they took too long.
-fn collect(lab: &Lab, events: &mpsc::Receiver<Event>, mut pulse: UnixStream) -> Result<Collected, Option<u64>> {
+fn collect(lab: &Lab, events: &mpsc::Receiver<Event>) -> Result<Collected, Option<u64>> {
     let deadline = Instant::now() + lab.timeout;
     let (mut status, mut output, mut files) = (None, None, None);
     loop {
-        match events.recv_timeout(PULSE) {
-            Err(RecvTimeoutError::Timeout) if Instant::now() < deadline => {
-                // A lab that does not listen yet, or not any more, has a full socket: nothing is missed.
-                let _ = pulse.write(b"\n");
-            }
+        match events.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
             Ok(Event::Status(value)) => status = Some(value),
             Ok(Event::Output(bytes)) => output = Some(bytes),
             Ok(Event::Files(found)) => files = Some(found),

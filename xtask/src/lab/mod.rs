@@ -5,6 +5,7 @@
 //! Not a general virtual machine: there is no terminal and no network to the outside.
 
 mod archive;
+mod emulator;
 mod ports;
 mod qemu;
 mod shelf;
@@ -136,8 +137,7 @@ impl Lab {
         self
     }
 
-    /// The lab's own CPUs. With more than one, its kernel oopses now and then: QEMU's fault, see `qemu.rs`. Guests may
-    /// have as many as they like.
+    /// The lab's own CPUs, all on one host thread: more of them make nothing faster. Guests may have as many as they like.
     pub fn cpus(mut self, cpus: u32) -> Lab {
         self.cpus = cpus;
         self
