@@ -4,6 +4,7 @@
 //! part of what users install.
 
 pub mod bench;
+pub mod dist;
 pub mod error;
 pub mod exits;
 pub mod guest;

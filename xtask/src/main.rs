@@ -42,6 +42,8 @@ enum Task {
         #[arg(long, conflicts_with_all = ["parts", "pairs"])]
         report: bool,
     },
+    /// Build a release in target/dist: the program, a Debian package, a bill of materials, checksums.
+    Dist,
     /// Write an initramfs for a guest: busybox, modules, and a script as PID 1.
     Initramfs(InitramfsArguments),
     /// Boot many guests in the lab, one after the other, and count those that stall.
@@ -114,6 +116,7 @@ fn main() -> ExitCode {
         Task::Hello => xtask::hello::run(),
         Task::Bench { report: true, .. } => xtask::bench::write_report(),
         Task::Bench { parts, pairs, .. } => xtask::bench::run(&parts, pairs),
+        Task::Dist => dist(),
         Task::Initramfs(arguments) => initramfs(&arguments),
         Task::Soak { boots, cpus } => xtask::soak::run(boots, cpus),
         Task::Kernels => kernels(),
@@ -170,6 +173,14 @@ fn lab(arguments: &LabArguments) -> Result<ExitCode, Error> {
         eprintln!("fetched {name}");
     }
     Ok(ExitCode::from(outcome.status))
+}
+
+fn dist() -> Result<ExitCode, Error> {
+    let release = xtask::dist::run()?;
+    for file in [&release.program, &release.package, &release.sbom, &release.checksums] {
+        println!("{}", file.display());
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 fn initramfs(arguments: &InitramfsArguments) -> Result<ExitCode, Error> {
