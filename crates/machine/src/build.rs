@@ -7,8 +7,7 @@ use std::io;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use illico_memory::{Access, GuestAddress, Layout, MapError, Mapping, Pages, Ram, Region};
-use illico_virtio::block::PollCounters;
-use illico_virtio::device::Device;
+use illico_virtio::device::{Device, DeviceError, DeviceMemory};
 use illico_virtio::event_loop::{EventLoop, LoopHandle};
 use illico_virtio::interrupt::Interrupt;
 use illico_virtio::transport::core::Core;
@@ -22,7 +21,7 @@ use crate::boot::{self, Acpi, Cache, CommandLine, LoadError, Sources, cmdline};
 use crate::bus::Bus;
 use crate::config::{Announce, Config, Console, Feature, HugePages, Size, Transport};
 use crate::control::{Control, Ending};
-use crate::devices::{self, DeviceError, Opened};
+use crate::devices::{self, Opened};
 use crate::first_look::FirstLook;
 use crate::irq::{DeviceVectors, Irqs};
 use crate::kvm::{CpuModel, Kvm, KvmError, Supported, Vcpu, Vm, VmOptions};
@@ -52,6 +51,8 @@ pub struct Parts {
     pub files: Files,
     /// The device that is the guest's first terminal.
     pub console: Option<Box<dyn Device>>,
+    /// Devices that no configuration names.
+    pub devices: Vec<Box<dyn Device>>,
     /// Where the UART's characters go, if there is one.
     pub uart: Option<Box<dyn io::Write + Send>>,
 }
@@ -170,9 +171,11 @@ impl Start {
 pub fn build(config: &Config, start: Start, parts: Parts) -> Result<Machine, BuildError> {
     let Start { kvm, main_thread, supported, counters } = start;
     let layout = Layout::around_hole(config.memory.0);
-    let opened = timed("open the devices", || devices::open(config, &layout, parts.console));
+    let opened = timed("open the devices", || {
+        devices::open(config, &layout, parts.console.into_iter().chain(parts.devices).collect())
+    });
     let mut opened = opened.map_err(BuildError::Device)?;
-    let sockets = opened.iter_mut().filter_map(|opened| opened.socket.take()).collect();
+    let sockets = opened.iter_mut().filter_map(|opened| opened.device.take_socket()).collect();
     let gsis = Gsis::of(config, parts.uart.is_some(), opened.len());
     let ram = timed("map the guest's memory", || Ram::new(&layout, config.hugepages.into()));
     let ram = ram.map_err(|source| {
@@ -188,12 +191,12 @@ pub fn build(config: &Config, start: Start, parts: Parts) -> Result<Machine, Bui
 
     // What a guest has mapped of a device's memory may be the place of its data for another.
     let beside = opened.iter().filter_map(|opened| opened.memory.clone());
-    let reached = ram.with_beside(beside.map(|(start, window, writable)| {
+    let reached = ram.with_beside(beside.map(|DeviceMemory { start, window, writable }| {
         (Region { start, window }, if writable { Access::ReadWrite } else { Access::ReadOnly })
     }));
     let shape = |opened: &Opened| {
         let device = &opened.device;
-        (device.name().to_owned(), device.kind().name(), device.queue_sizes().len())
+        (device.name().to_owned(), device.kind().name, device.queue_sizes().len())
     };
     let shape = Shape { vcpus: config.cpus.into(), devices: opened.iter().map(shape).collect() };
     let counted = Page::new(&shape, counters.as_ref()).map_err(host("map the counters"))?;
@@ -339,7 +342,7 @@ impl Assembly<'_> {
             let count = vectors(&opened);
             let lines = Arc::new(DeviceVectors { irqs: Arc::clone(self.irqs), first });
             first += count;
-            let (loops, polls) = (self.prepare(&opened)?, opened.polls);
+            let loops = self.prepare(&opened)?;
             let memory = bars.part(index * BAR_MEMORY, BAR_MEMORY).ok_or(MapError::Empty)?;
             let config = ecam.function(index).ok_or(MapError::Empty)?;
             let bar = pci::initial_bar(index);
@@ -352,7 +355,7 @@ impl Assembly<'_> {
                 let line = self.irqs.event(gsi).map_err(host("make eventfds"))?;
                 transport.use_pin(Interrupt::from_eventfd(line), (acpi::FIRST_LINE + gsi) as u8);
             }
-            self.see(transport.core(), polls);
+            self.see(transport.core());
             functions.push((transport, memory));
         }
         Ok(Some(PciBus::new(Arc::clone(self.vm), ecam, functions)))
@@ -366,13 +369,13 @@ impl Assembly<'_> {
         let pages = Mapping::anonymous(opened.len() * PAGE, Pages::Small)?;
         let mut devices = Vec::with_capacity(opened.len());
         for (index, opened) in opened.into_iter().enumerate() {
-            let (loops, polls) = (self.prepare(&opened)?, opened.polls);
+            let loops = self.prepare(&opened)?;
             let page = pages.part(index * PAGE, PAGE).ok_or(MapError::Empty)?;
             let line = self.irqs.event(first_gsi + index as u32).map_err(host("make eventfds"))?;
             let mut transport = MmioTransport::new(opened.device, self.ram.clone(), loops, page.clone(), line)
                 .map_err(host("make eventfds"))?;
             transport.prepare(|core| self.adapt(core));
-            self.see(transport.core(), polls);
+            self.see(transport.core());
             devices.push((transport, page));
         }
         Ok(Some(MmioBus::new(Arc::clone(self.vm), devices)))
@@ -380,14 +383,15 @@ impl Assembly<'_> {
 
     /// Maps a device's memory and finds the loops that its workers run on.
     fn prepare(&mut self, opened: &Opened) -> Result<Vec<LoopHandle>, BuildError> {
-        if let Some((at, window, writable)) = &opened.memory {
-            self.vm.map_window(*at, window, *writable)?;
+        if let Some(DeviceMemory { start, window, writable }) = &opened.memory {
+            self.vm.map_window(*start, window, *writable)?;
         }
-        if opened.threads == 0 {
+        let loops = opened.device.loops();
+        if loops == 0 {
             return Ok(vec![self.main.clone()]);
         }
-        let mut handles = Vec::with_capacity(opened.threads);
-        for index in 0..opened.threads {
+        let mut handles = Vec::with_capacity(loops);
+        for index in 0..loops {
             let name = format!("{}-{index}", opened.device.name());
             handles.push(loop_thread::start(name).map_err(host("start a device's thread"))?);
         }
@@ -403,12 +407,12 @@ impl Assembly<'_> {
         core.withhold(Feature::bits(self.without));
     }
 
-    fn see(&mut self, core: &Core, polls: Vec<Arc<PollCounters>>) {
+    fn see(&mut self, core: &Core) {
         self.seen.push(Seen {
             name: core.name().to_owned(),
-            kind: core.kind().name(),
+            kind: core.kind().name,
             ports: core.ports().to_vec(),
-            polls,
+            polls: core.poll_counters().to_vec(),
         });
     }
 }

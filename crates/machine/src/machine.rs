@@ -3,11 +3,11 @@
 use std::io;
 use std::sync::Arc;
 
-use illico_virtio::block::PollCounters;
+use illico_virtio::counters::PollCounters;
 use illico_virtio::event_loop::{EventLoop, LoopHandle};
+use illico_virtio::socket_file::SocketFile;
 use illico_virtio::trace::TraceSpec;
 use illico_virtio::transport::core::QueuePort;
-use illico_virtio::vsock::SocketFile;
 
 use crate::bus::Bus;
 use crate::control::{Control, End};

@@ -36,3 +36,14 @@ impl QueueCounters {
         })
     }
 }
+
+/// What polling cost and what it was good for, by queue. Readable at any time.
+#[derive(Debug, Default)]
+pub struct PollCounters {
+    /// Looks that found a request: each saved a kick.
+    pub found: Counter,
+    /// Looks that ended without one.
+    pub empty: Counter,
+    /// Time spent looking, in nanoseconds of host CPU.
+    pub nanoseconds: Counter,
+}

@@ -1,13 +1,39 @@
-//! What a device is, to a transport: seven facts and a way to start it.
+//! What a device is, to a transport and to the machine: what it is, what it needs, and a way to start it.
 //!
 //! A device does not see its addresses, its thread, its transport, or KVM.
 
-use illico_memory::Ram;
+use std::error::Error;
+use std::sync::Arc;
+
+use illico_memory::{GuestAddress, Ram, Window};
 
 use crate::config_space::ConfigWriter;
+use crate::counters::PollCounters;
 use crate::event_loop::{Fault, Worker};
 use crate::queue::Queue;
+use crate::socket_file::SocketFile;
 use crate::spec::Kind;
+
+/// What is wrong with a device, in words that name its key, the file and the fix.
+pub type DeviceError = Box<dyn Error + Send + Sync>;
+
+/// What a person says about a device, as data.
+pub trait DeviceSpec {
+    /// Opens every file that the device needs; nothing of the guest runs yet. `name` is what it is called in tables and
+    /// messages.
+    fn open(&self, name: &str) -> Result<Box<dyn Device>, DeviceError>;
+}
+
+/// Host memory that the guest maps beside its RAM.
+#[derive(Debug, Clone)]
+pub struct DeviceMemory {
+    /// Its guest address.
+    pub start: GuestAddress,
+    /// The memory.
+    pub window: Window,
+    /// Whether the guest may write to it.
+    pub writable: bool,
+}
 
 /// A VirtIO device at rest.
 ///
@@ -32,6 +58,27 @@ pub trait Device: Send {
 
     /// The driver wrote to the configuration space. Few devices let it.
     fn write_config(&mut self, _offset: usize, _bytes: &[u8]) {}
+
+    /// Gives the guest address of memory that the device brings along, at or above `free`. Called once, before a driver
+    /// looks.
+    fn place_memory(&mut self, _free: GuestAddress) -> Option<DeviceMemory> {
+        None
+    }
+
+    /// How many event loops of its own its workers want; with 0 they share the main one.
+    fn loops(&self) -> usize {
+        0
+    }
+
+    /// What polling costs and saves, for each queue, if it polls.
+    fn poll_counters(&self) -> &[Arc<PollCounters>] {
+        &[]
+    }
+
+    /// A file on the host that is removed with the machine, if it made one.
+    fn take_socket(&mut self) -> Option<SocketFile> {
+        None
+    }
 
     /// The driver is ready: hands the queues to one or more workers. Where several are returned, each
     /// may be put on a thread of its own.

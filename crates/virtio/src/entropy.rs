@@ -13,15 +13,18 @@ use std::sync::Arc;
 use illico_memory::{Buffers, Ram};
 use serde::{Deserialize, Serialize};
 
-use crate::device::{Activation, Device};
+use crate::device::{Activation, Device, DeviceError, DeviceSpec};
 use crate::event_loop::{Fault, Polling, Source, Worker};
 use crate::queue::Queue;
 use crate::spec::Kind;
 
-/// Random bytes for the guest, from the host's `/dev/urandom`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct EntropySpec {}
+crate::device_spec! {
+    /// A VirtIO source of random bytes, from the host's `/dev/urandom`.
+    /// Example: off
+    #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    pub struct EntropySpec {}
+}
 
 /// The device cannot be set up.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +40,9 @@ const QUEUE_SIZE: u16 = 8;
 /// Bytes a request at most: the rest of a longer buffer comes back unfilled, which § 5.4.6 allows.
 /// With the size of the queue it bounds one turn on the loop, whatever a guest asks for.
 const MOST: usize = 64 << 10;
+
+/// What this device is.
+const KIND: Kind = Kind { id: 4, name: "entropy", pci_class: [0xff, 0x00, 0x00] };
 
 /// An entropy device at rest.
 #[derive(Debug)]
@@ -55,9 +61,15 @@ impl Entropy {
     }
 }
 
+impl DeviceSpec for EntropySpec {
+    fn open(&self, _name: &str) -> Result<Box<dyn Device>, DeviceError> {
+        Ok(Box::new(Entropy::open(self)?))
+    }
+}
+
 impl Device for Entropy {
     fn kind(&self) -> Kind {
-        Kind::Entropy
+        KIND
     }
 
     fn name(&self) -> &str {

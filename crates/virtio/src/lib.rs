@@ -12,6 +12,7 @@ pub mod complaints;
 pub mod config_space;
 pub mod console;
 pub mod counters;
+pub mod describe;
 pub mod device;
 pub mod entropy;
 pub mod event_loop;
@@ -22,6 +23,7 @@ pub mod net;
 pub mod pmem;
 pub mod queue;
 pub mod ring;
+pub mod socket_file;
 pub mod spec;
 #[cfg(any(test, feature = "testkit"))]
 pub mod testkit;

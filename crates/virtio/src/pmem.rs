@@ -33,21 +33,24 @@ use serde::{Deserialize, Serialize};
 
 use crate::chain::Chain;
 use crate::complaints::say;
-use crate::device::{Activation, Device};
+use crate::device::{Activation, Device, DeviceError, DeviceMemory, DeviceSpec};
 use crate::event_loop::{Fault, Polling, Source, Worker};
 use crate::image_lock::{self, LockError};
 use crate::queue::Queue;
 use crate::spec::Kind;
 
-/// A file that the guest has as persistent memory.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct PmemSpec {
-    /// The file. Its length must be a multiple of 2 MiB.
-    pub path: PathBuf,
-    /// The guest may not write to it.
-    #[serde(default)]
-    pub readonly: bool,
+crate::device_spec! {
+    /// A file that the guest maps as memory (virtio-pmem, DAX).
+    /// Example: path=root.ext4
+    #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+    #[serde(deny_unknown_fields, rename_all = "kebab-case")]
+    pub struct PmemSpec {
+        /// `path=FILE`: the file. Its length must be a multiple of 2 MiB.
+        pub path: PathBuf,
+        /// `readonly`: the guest may not write to it.
+        #[serde(default)]
+        pub readonly: bool,
+    }
 }
 
 /// The device cannot be set up.
@@ -76,6 +79,9 @@ enum Why {
 /// What start and length are multiples of.
 pub const ALIGNMENT: u64 = 2 << 20;
 
+/// What the memory's guest address is a multiple of.
+const PLACE_ALIGNMENT: u64 = 1 << 30;
+
 /// The length to give a file that has not the right one: nothing of it is cut off.
 fn wanted(len: u64) -> u64 {
     len.max(1).checked_next_multiple_of(ALIGNMENT).unwrap_or(ALIGNMENT)
@@ -88,6 +94,9 @@ const QUEUE_SIZE: u16 = 64;
 const REQ_TYPE_FLUSH: u32 = 0;
 const RESP_OK: u32 = 0;
 const RESP_EIO: u32 = 1;
+
+/// What this device is.
+const KIND: Kind = Kind { id: 27, name: "pmem", pci_class: [0x05, 0x80, 0x00] };
 
 /// A persistent memory device at rest.
 #[derive(Debug)]
@@ -183,9 +192,15 @@ impl Backing {
     }
 }
 
+impl DeviceSpec for PmemSpec {
+    fn open(&self, name: &str) -> Result<Box<dyn Device>, DeviceError> {
+        Ok(Box::new(Pmem::open(self, name)?))
+    }
+}
+
 impl Device for Pmem {
     fn kind(&self) -> Kind {
-        Kind::Pmem
+        KIND
     }
 
     fn name(&self) -> &str {
@@ -204,6 +219,18 @@ impl Device for Pmem {
     fn config(&self) -> Vec<u8> {
         let start = self.address.unwrap_or_default().0;
         [start.to_le_bytes(), self.size().to_le_bytes()].concat()
+    }
+
+    /// At a multiple of 1 GiB, so that the guest maps it with large pages.
+    fn place_memory(&mut self, free: GuestAddress) -> Option<DeviceMemory> {
+        let start = GuestAddress(free.0.checked_next_multiple_of(PLACE_ALIGNMENT)?);
+        self.place(start);
+        Some(DeviceMemory { start, window: self.window.clone(), writable: !self.readonly() })
+    }
+
+    /// One: a flush waits for the host's disk.
+    fn loops(&self) -> usize {
+        1
     }
 
     fn start(&mut self, mut activation: Activation) -> Result<Vec<Box<dyn Worker>>, Fault> {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{Accounting, Timeline};
+use super::{Accounting, Devices, Timeline};
 use crate::vms::Name;
 
 pub const HELP: &str = "\
@@ -58,39 +58,12 @@ pub struct Boot {
     #[arg(long, value_name = "SIZE", allow_negative_numbers = true)]
     pub memory: Option<String>,
 
-    /// A VirtIO disk on a raw file or block device; may be repeated. Example: --disk path=root.img,readonly
-    #[arg(long, value_name = "path=FILE[,readonly][,engine=io_uring|sync][,queues=N][,poll=off|adaptive][,id=NAME]")]
-    pub disk: Vec<String>,
-
-    /// A file that the guest maps as memory (virtio-pmem, DAX); may be repeated. Example: --pmem path=root.ext4
-    #[arg(long, value_name = "path=FILE[,readonly]")]
-    pub pmem: Vec<String>,
-
-    /// A folder of the host, shared with the guest (virtio-fs), which mounts it by its tag; may be repeated.
-    /// Nothing outside of it can be reached. What belongs to you belongs to `owner` in the guest [default: 0:0].
-    /// Example: --fs path=src,tag=src,readonly, then in the guest: mount -t virtiofs src /mnt
-    #[arg(long, value_name = "path=DIR,tag=NAME[,readonly][,owner=UID[:GID]][,cache=auto|always][,xattr]")]
-    pub fs: Vec<String>,
-
-    /// A VirtIO network card: on a tap that exists (may be repeated), or in a network of 10.0.2.0/24 that leads to the
-    /// host's, without any rights, by the program passt; with loopback, 10.0.2.2 is the host's own 127.0.0.1.
-    /// Example: --net user
-    #[arg(long, value_name = "tap=NAME[,mac=ADDR][,queues=N]|user[,mac=ADDR][,loopback]")]
-    pub net: Vec<String>,
+    #[command(flatten)]
+    pub devices: Devices,
 
     /// A port of the host that leads to a port of the guest, with --net user; may be repeated. Example: -p 8080:80
     #[arg(short = 'p', long, value_name = "[ADDRESS:]HOST:GUEST[/udp]")]
     pub publish: Vec<String>,
-
-    /// A VirtIO vsock device. A host program reaches the guest's port P by a connection to the unix socket and the
-    /// line `CONNECT P`; the guest reaches the unix socket SOCKET_P by a connection to port P of CID 2.
-    /// Example: --vsock path=/run/user/1000/vm.sock
-    #[arg(long, value_name = "path=SOCKET[,cid=N]")]
-    pub vsock: Option<String>,
-
-    /// A VirtIO source of random bytes [default: on]. Example: --entropy off
-    #[arg(long, value_name = "on|off")]
-    pub entropy: Option<String>,
 
     /// The console: a VirtIO one, a UART that exits for every character, or none [default: virtio].
     /// Example: --console uart

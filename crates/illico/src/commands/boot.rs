@@ -47,7 +47,7 @@ pub fn run(options: &Boot, began: Instant, ahead: Option<Ahead>) -> Result<Statu
     if let Some(sockets) = watched {
         start.count_in(live::create(sockets)?);
     }
-    let mut machine = build(&config, start, Parts { files, console: device, uart })?;
+    let mut machine = build(&config, start, Parts { files, console: device, uart, devices: Vec::new() })?;
     accounting.check(&machine)?;
     trace::attach(options, &mut machine)?;
     if let Some(sockets) = watched {

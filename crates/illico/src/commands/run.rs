@@ -118,7 +118,7 @@ fn live(
     };
     let mut start = start?;
     start.count_in(crate::live::create(&sockets)?);
-    let mut machine = build(&config, start, Parts { files, console, uart: None })?;
+    let mut machine = build(&config, start, Parts { files, console, uart: None, devices: Vec::new() })?;
     accounting.check(&machine)?;
     crate::live::attach(&sockets, &mut machine)?;
     if let Some(recording) = &mut recording {

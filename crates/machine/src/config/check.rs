@@ -94,11 +94,7 @@ impl Config {
 
     /// How many VirtIO devices the machine has.
     pub fn device_count(&self) -> usize {
-        let console = usize::from(self.console == Console::Virtio);
-        let entropy = usize::from(self.entropy == super::Switch::On);
-        let vsock = usize::from(self.vsock.is_some());
-        let lists = self.disk.len() + self.pmem.len() + self.fs.len() + self.net.len();
-        console + entropy + vsock + lists
+        usize::from(self.console == Console::Virtio) + self.devices().len()
     }
 
     /// A file that a guest writes must not be seen by it twice: the two would not know of each other.

@@ -1,6 +1,7 @@
 //! A whole machine as data: what the command line, a configuration file and a program say alike.
 
 mod check;
+mod devices;
 pub mod key_value;
 mod size;
 
@@ -8,6 +9,7 @@ use std::path::PathBuf;
 
 use illico_memory::Pages;
 use illico_virtio::block::DiskSpec;
+use illico_virtio::device::DeviceSpec;
 use illico_virtio::fs::FsSpec;
 use illico_virtio::net::NetSpec;
 use illico_virtio::pmem::PmemSpec;
@@ -16,83 +18,68 @@ use illico_virtio::vsock::VsockSpec;
 use serde::{Deserialize, Serialize};
 
 pub use check::{ConfigError, Mistake};
+use devices::DeviceField;
+pub use devices::DeviceOption;
+use devices::config;
+use key_value::KeyValueError;
 pub use size::Size;
 
 /// vCPUs at most.
 pub const MAX_CPUS: u8 = 64;
 
-/// A machine. Each field is the option of the same name.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Config {
-    /// The kernel image: ELF with or without a PVH note, or bzImage.
-    pub kernel: PathBuf,
-    /// The initial RAM disk.
-    pub initrd: Option<PathBuf>,
-    /// Words for the kernel, after the defaults.
-    pub cmdline: String,
-    /// Whether the defaults for a machine without legacy hardware come before them.
-    pub default_cmdline: bool,
-    /// vCPUs, 1 to 64.
-    pub cpus: u8,
-    /// RAM.
-    pub memory: Size,
-    /// Disks, in the order in which the guest numbers them.
-    pub disk: Vec<DiskSpec>,
-    /// Files that the guest maps as memory.
-    pub pmem: Vec<PmemSpec>,
-    /// Folders of the host.
-    pub fs: Vec<FsSpec>,
-    /// Network cards.
-    pub net: Vec<NetSpec>,
-    /// Streams to and from programs of the host.
-    pub vsock: Option<VsockSpec>,
-    /// Whether there is a source of random bytes.
-    pub entropy: Switch,
-    /// What the console is.
-    pub console: Console,
-    /// Whether there is a CMOS real-time clock.
-    pub rtc: bool,
-    /// How VirtIO devices are reached.
-    pub transport: Transport,
-    /// What is taken away from all VirtIO devices, to see what it is worth.
-    pub without: Vec<Feature>,
-    /// How a virtio-mmio device is announced.
-    pub announce: Announce,
-    /// How the host backs guest memory.
-    pub hugepages: HugePages,
-}
+config! {
+    /// A machine. Each field is the option of the same name.
+    #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+    #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+    pub struct Config {
+        /// The kernel image: ELF with or without a PVH note, or bzImage.
+        pub kernel: PathBuf = PathBuf::new(),
+        /// The initial RAM disk.
+        pub initrd: Option<PathBuf> = None,
+        /// Words for the kernel, after the defaults.
+        pub cmdline: String = String::new(),
+        /// Whether the defaults for a machine without legacy hardware come before them.
+        pub default_cmdline: bool = true,
+        /// vCPUs, 1 to 64.
+        pub cpus: u8 = 1,
+        /// RAM.
+        pub memory: Size = Size::mebibytes(512),
+        /// What the console is.
+        pub console: Console = Console::Virtio,
+        /// Whether there is a CMOS real-time clock.
+        pub rtc: bool = false,
+        /// How VirtIO devices are reached.
+        pub transport: Transport = Transport::Pci,
+        /// What is taken away from all VirtIO devices, to see what it is worth.
+        pub without: Vec<Feature> = Vec::new(),
+        /// How a virtio-mmio device is announced.
+        pub announce: Announce = Announce::Acpi,
+        /// How the host backs guest memory.
+        pub hugepages: HugePages = HugePages::Thp,
+    }
 
-impl Default for Config {
-    fn default() -> Self {
-        Self {
-            kernel: PathBuf::new(),
-            initrd: None,
-            cmdline: String::new(),
-            default_cmdline: true,
-            cpus: 1,
-            memory: Size::mebibytes(512),
-            disk: Vec::new(),
-            pmem: Vec::new(),
-            fs: Vec::new(),
-            net: Vec::new(),
-            vsock: None,
-            entropy: Switch::On,
-            console: Console::Virtio,
-            rtc: false,
-            transport: Transport::Pci,
-            without: Vec::new(),
-            announce: Announce::Acpi,
-            hugepages: HugePages::Thp,
-        }
+    devices {
+        /// Disks, in the order in which the guest numbers them.
+        pub disk: Vec<DiskSpec>,
+        /// Files that the guest maps as memory.
+        pub pmem: Vec<PmemSpec>,
+        /// Folders of the host.
+        pub fs: Vec<FsSpec>,
+        /// Network cards.
+        pub net: Vec<NetSpec>,
+        /// Streams to and from programs of the host.
+        pub vsock: Option<VsockSpec>,
+        /// Whether there is a source of random bytes.
+        pub entropy: Switch,
     }
 }
 
 /// On or off.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Switch {
     /// There.
+    #[default]
     On,
     /// Not there.
     Off,

@@ -6,7 +6,7 @@
 use std::io;
 use std::sync::Arc;
 
-use illico_virtio::block::PollCounters;
+use illico_virtio::counters::PollCounters;
 use vmm_sys_util::eventfd::EventFd;
 
 use super::Page;

@@ -23,13 +23,13 @@ use zerocopy::little_endian::{U16, U32, U64};
 use zerocopy::{Immutable, IntoBytes};
 
 use crate::complaints::say;
-use crate::device::{Activation, Device};
+use crate::counters::PollCounters;
+use crate::device::{Activation, Device, DeviceError, DeviceSpec};
 use crate::event_loop::{Fault, Worker};
 use crate::spec::Kind;
 
 use disk::Disk;
 use engine::{Engine, Job};
-pub use polling::PollCounters;
 use polling::{Clock, Looking};
 use request::{MAX_DISCARD_SECTORS, MAX_SEGMENTS, MAX_ZEROES_SECTORS, SECTOR};
 pub use spec::{DiskError, DiskSpec, EngineKind, MAX_QUEUES, Poll};
@@ -75,6 +75,9 @@ struct Config {
     write_zeroes_may_unmap: u8,
     unused1: [u8; 3],
 }
+
+/// What this device is.
+const KIND: Kind = Kind { id: 2, name: "block", pci_class: [0x01, 0x80, 0x00] };
 
 /// A disk at rest.
 #[derive(Debug)]
@@ -135,11 +138,6 @@ impl Block {
         self.engine
     }
 
-    /// What polling costs and saves, for each queue; nothing with `poll=off`.
-    pub fn poll_counters(&self) -> &[Arc<PollCounters>] {
-        &self.polls
-    }
-
     /// A ring that no worker has, or a new one where a worker could not give its own back.
     fn take_ring(&self) -> io::Result<Uring<Job>> {
         let parked = self.parked.lock().unwrap_or_else(PoisonError::into_inner).pop();
@@ -152,9 +150,15 @@ fn ring(file: &Arc<File>) -> io::Result<Uring<Job>> {
     Uring::new(Arc::clone(file), QUEUE_SIZE)
 }
 
+impl DeviceSpec for DiskSpec {
+    fn open(&self, name: &str) -> Result<Box<dyn Device>, DeviceError> {
+        Ok(Box::new(Block::open(self, name)?))
+    }
+}
+
 impl Device for Block {
     fn kind(&self) -> Kind {
-        Kind::Block
+        KIND
     }
 
     fn name(&self) -> &str {
@@ -195,6 +199,16 @@ impl Device for Block {
             unused1: [0; 3],
         };
         config.as_bytes().to_vec()
+    }
+
+    /// One for each queue: some calls wait for the host's disk, and a worker that polls, or is one of several, must not
+    /// hold up the others.
+    fn loops(&self) -> usize {
+        self.queues.into()
+    }
+
+    fn poll_counters(&self) -> &[Arc<PollCounters>] {
+        &self.polls
     }
 
     fn start(&mut self, mut activation: Activation) -> Result<Vec<Box<dyn Worker>>, Fault> {

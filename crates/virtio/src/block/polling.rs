@@ -10,7 +10,7 @@ use std::hint::spin_loop;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::counters::Counter;
+use crate::counters::PollCounters;
 
 /// How often the ring is looked at before others on the loop get their turn, a few microseconds.
 pub(super) const LOOKS: u32 = 64;
@@ -29,17 +29,6 @@ const TIMES: u64 = 4;
 
 /// Nanoseconds below which looking cannot succeed: a guest needs some time to take an interrupt.
 const LEAST: u64 = 4_000;
-
-/// What polling cost and what it was good for, by queue. Readable at any time.
-#[derive(Debug, Default)]
-pub struct PollCounters {
-    /// Looks that found a request: each saved a kick.
-    pub found: Counter,
-    /// Looks that ended without one.
-    pub empty: Counter,
-    /// Time spent looking, in nanoseconds of host CPU.
-    pub nanoseconds: Counter,
-}
 
 /// How long to look, learnt from when requests came.
 #[derive(Debug)]

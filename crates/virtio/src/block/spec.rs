@@ -12,28 +12,33 @@ use super::request::{ID_BYTES, SECTOR};
 /// Queues of one disk at most: as many as a machine has vCPUs.
 pub const MAX_QUEUES: u16 = 64;
 
-/// A disk for the guest.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct DiskSpec {
-    /// The raw image file or block device.
-    pub path: PathBuf,
-    /// The guest may only read it. Several machines can share one read-only image.
-    #[serde(default)]
-    pub readonly: bool,
-    /// How requests reach the host's kernel; io_uring where the kernel has it, else (and for images in
-    /// the host's memory, as on tmpfs) sync.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub engine: Option<EngineKind>,
-    /// How many queues the guest gets, 1 to 64: up to one for each vCPU.
-    #[serde(default = "one")]
-    pub queues: u16,
-    /// Whether the host looks for the next request for a while after it completed one.
-    #[serde(default)]
-    pub poll: Poll,
-    /// What the guest reads as the serial number, at most 20 bytes; also the disk's name in tables.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub id: Option<String>,
+crate::device_spec! {
+    /// A VirtIO disk on a raw file or block device.
+    /// Example: path=root.img,readonly
+    #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    pub struct DiskSpec {
+        /// `path=FILE`: the raw image file or block device.
+        pub path: PathBuf,
+        /// `readonly`: the guest may only read it. Several machines can share one read-only image.
+        #[serde(default)]
+        pub readonly: bool,
+        /// `engine=io_uring|sync`: how requests reach the host's kernel [default: io_uring where the kernel has it,
+        /// else, and for images in the host's memory, as on tmpfs, sync].
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub engine: Option<EngineKind>,
+        /// `queues=N`: how many queues the guest gets, 1 to 64, up to one for each vCPU [default: 1].
+        #[serde(default = "one")]
+        pub queues: u16,
+        /// `poll=off|adaptive`: whether the host looks for the next request for a while after it completed one
+        /// [default: off].
+        #[serde(default)]
+        pub poll: Poll,
+        /// `id=NAME`: what the guest reads as the serial number, at most 20 bytes; also the disk's name in tables
+        /// [default: disk0 and on].
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub id: Option<String>,
+    }
 }
 
 /// How requests reach the host's kernel.

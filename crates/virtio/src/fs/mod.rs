@@ -16,7 +16,7 @@ use zerocopy::little_endian::U32;
 use zerocopy::{Immutable, IntoBytes};
 
 use crate::complaints::Complaints;
-use crate::device::{Activation, Device};
+use crate::device::{Activation, Device, DeviceError, DeviceSpec};
 use crate::event_loop::{Fault, Polling, Source, Worker};
 use crate::queue::Queue;
 use crate::spec::Kind;
@@ -44,6 +44,9 @@ struct Config {
     num_request_queues: U32,
 }
 
+/// What this device is.
+const KIND: Kind = Kind { id: 26, name: "fs", pci_class: [0x01, 0x80, 0x00] };
+
 /// A shared folder at rest.
 #[derive(Debug)]
 pub struct Fs {
@@ -68,9 +71,15 @@ impl Fs {
     }
 }
 
+impl DeviceSpec for FsSpec {
+    fn open(&self, name: &str) -> Result<Box<dyn Device>, DeviceError> {
+        Ok(Box::new(Fs::open(self, name.to_owned())?))
+    }
+}
+
 impl Device for Fs {
     fn kind(&self) -> Kind {
-        Kind::Fs
+        KIND
     }
 
     fn name(&self) -> &str {
@@ -87,6 +96,11 @@ impl Device for Fs {
 
     fn config(&self) -> Vec<u8> {
         Config { tag: self.tag, num_request_queues: 1.into() }.as_bytes().to_vec()
+    }
+
+    /// One: its calls may take as long as the host's disks do.
+    fn loops(&self) -> usize {
+        1
     }
 
     fn start(&mut self, mut activation: Activation) -> Result<Vec<Box<dyn Worker>>, Fault> {

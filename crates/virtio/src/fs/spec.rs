@@ -10,27 +10,32 @@ use serde::{Deserialize, Serialize};
 /// Bytes of a tag at most, § 5.11.4.
 pub const TAG_BYTES: usize = 36;
 
-/// A folder of the host in the guest.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct FsSpec {
-    /// The folder. Nothing outside of it can be reached through it.
-    pub path: PathBuf,
-    /// What the guest mounts it by, at most 36 bytes: `mount -t virtiofs TAG /mnt`.
-    pub tag: String,
-    /// The guest may only read it.
-    #[serde(default)]
-    pub readonly: bool,
-    /// Who owns in the guest what belongs to the user who runs illico: `UID` or `UID:GID`.
-    #[serde(default)]
-    pub owner: Owner,
-    /// For how long the guest believes what it was told; `always` for what is readonly, else `auto`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cache: Option<Cache>,
-    /// Whether there are extended attributes (`user.*`). Linux then asks for some with each program that it starts
-    /// and each file that it makes.
-    #[serde(default)]
-    pub xattr: bool,
+crate::device_spec! {
+    /// A folder of the host, shared with the guest (virtio-fs), which mounts it by its tag. Nothing outside of it can
+    /// be reached. What belongs to you belongs to `owner` in the guest [default: 0:0]. In the guest:
+    /// mount -t virtiofs src /mnt.
+    /// Example: path=src,tag=src,readonly
+    #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    pub struct FsSpec {
+        /// `path=DIR`: the folder. Nothing outside of it can be reached through it.
+        pub path: PathBuf,
+        /// `tag=NAME`: what the guest mounts it by, at most 36 bytes: `mount -t virtiofs NAME /mnt`.
+        pub tag: String,
+        /// `readonly`: the guest may only read it.
+        #[serde(default)]
+        pub readonly: bool,
+        /// `owner=UID[:GID]`: who owns in the guest what belongs to the user who runs illico [default: 0:0].
+        #[serde(default)]
+        pub owner: Owner,
+        /// `cache=auto|always`: how long the guest believes what it was told [default: always if readonly, else auto].
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub cache: Option<Cache>,
+        /// `xattr`: extended attributes (`user.*`). Linux then asks for some with each program that it starts and
+        /// each file that it makes.
+        #[serde(default)]
+        pub xattr: bool,
+    }
 }
 
 impl FsSpec {

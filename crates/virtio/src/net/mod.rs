@@ -16,7 +16,7 @@ pub mod port;
 mod receive;
 mod spec;
 mod stream;
-#[allow(unsafe_code)] // ioctl calls, which nobody wraps: the one file of this crate that makes any
+#[allow(unsafe_code)] // ioctl calls of if_tun.h, which no crate wraps
 mod tap;
 mod transmit;
 mod worker;
@@ -36,7 +36,7 @@ use self::stream::StreamPort;
 pub use self::tap::TapError;
 use self::transmit::Transmitter;
 use self::worker::PairWorker;
-use crate::device::{Activation, Device};
+use crate::device::{Activation, Device, DeviceError, DeviceSpec};
 use crate::event_loop::{Fault, Worker};
 use crate::spec::Kind;
 
@@ -60,6 +60,9 @@ const USUAL_MTU: u16 = 1500;
 /// § 5.1.4: where the status lies, and its bit for a link that is up.
 const STATUS: usize = 6;
 const S_LINK_UP: u16 = 1;
+
+/// What this device is.
+const KIND: Kind = Kind { id: 1, name: "net", pci_class: [0x02, 0x00, 0x00] };
 
 /// A network card at rest.
 pub struct Net {
@@ -132,9 +135,15 @@ impl Net {
     }
 }
 
+impl DeviceSpec for NetSpec {
+    fn open(&self, name: &str) -> Result<Box<dyn Device>, DeviceError> {
+        Ok(Box::new(Net::open(self, name)?))
+    }
+}
+
 impl Device for Net {
     fn kind(&self) -> Kind {
-        Kind::Net
+        KIND
     }
 
     fn name(&self) -> &str {
@@ -161,6 +170,11 @@ impl Device for Net {
             config.extend(field.to_le_bytes());
         }
         config
+    }
+
+    /// A thread for each pair of queues, once there are several.
+    fn loops(&self) -> usize {
+        if self.pairs.len() > 1 { self.pairs.len() } else { 0 }
     }
 
     fn start(&mut self, mut activation: Activation) -> Result<Vec<Box<dyn Worker>>, Fault> {

@@ -12,28 +12,33 @@ use super::tap::TapError;
 /// Queue pairs at most.
 pub const MOST_PAIRS: u16 = 8;
 
-/// A network card.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct NetSpec {
-    /// The tap that it is plugged into, which must exist: `ip tuntap add dev NAME mode tap`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub tap: Option<String>,
-    /// The network of an ordinary user, through passt, instead of a tap.
-    #[serde(default, skip_serializing_if = "is_false")]
-    pub user: bool,
-    /// With `user`: the gateway's address leads to the host's own 127.0.0.1.
-    #[serde(default, skip_serializing_if = "is_false")]
-    pub loopback: bool,
-    /// With `user`: ports of the host that lead to the guest.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub forward: Vec<Forward>,
-    /// The card's address. Without one it is made from the tap's name, the same each time.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub mac: Option<MacAddress>,
-    /// Queue pairs, 1 to 8. More than one needs a tap made with `multi_queue`.
-    #[serde(default = "one")]
-    pub queues: u16,
+crate::device_spec! {
+    /// A VirtIO network card: on a tap that exists, or in a network of 10.0.2.0/24 that leads to the host's, without
+    /// any rights, by the program passt; with loopback, 10.0.2.2 is the host's own 127.0.0.1.
+    /// Example: user
+    #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+    #[serde(deny_unknown_fields, rename_all = "kebab-case")]
+    pub struct NetSpec {
+        /// `tap=NAME|user`: the tap that it is plugged into, which must exist (`ip tuntap add dev NAME mode tap`), or
+        /// the network of an ordinary user, through passt.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub tap: Option<String>,
+        /// The network of an ordinary user, through passt, instead of a tap.
+        #[serde(default, skip_serializing_if = "is_false")]
+        pub user: bool,
+        /// `loopback`: with `user`, the gateway's address leads to the host's own 127.0.0.1.
+        #[serde(default, skip_serializing_if = "is_false")]
+        pub loopback: bool,
+        /// With `user`: ports of the host that lead to the guest.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        pub forward: Vec<Forward>,
+        /// `mac=ADDR`: the card's address [default: made from the tap's name, the same each time].
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pub mac: Option<MacAddress>,
+        /// `queues=N`: queue pairs, 1 to 8 [default: 1]. More than one needs a tap made with `multi_queue`.
+        #[serde(default = "one")]
+        pub queues: u16,
+    }
 }
 
 fn one() -> u16 {

@@ -8,7 +8,7 @@ use vmm_sys_util::eventfd::{EFD_NONBLOCK, EventFd};
 
 use crate::complaints::Complaints;
 use crate::config_space::ConfigWriter;
-use crate::counters::QueueCounters;
+use crate::counters::{PollCounters, QueueCounters};
 use crate::device::{Activation, Device};
 use crate::event_loop::{Attached, Fault, LoopHandle};
 use crate::interrupt::Interrupt;
@@ -188,6 +188,11 @@ impl Core {
     /// What the device is called.
     pub fn name(&self) -> &str {
         self.device.name()
+    }
+
+    /// What polling costs, by queue, if the device polls.
+    pub fn poll_counters(&self) -> &[Arc<PollCounters>] {
+        self.device.poll_counters()
     }
 
     /// Its queues' kicks and counters, which stay the same for its whole life.

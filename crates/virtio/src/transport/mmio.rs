@@ -103,7 +103,7 @@ impl MmioTransport {
         let registers = [
             (MAGIC, u32::from_le_bytes(*b"virt")),
             (VERSION, 2),
-            (DEVICE_ID, core.kind().id().into()),
+            (DEVICE_ID, core.kind().id.into()),
             (VENDOR_ID, u32::from_le_bytes(*b"illi")),
         ];
         for (offset, value) in registers {

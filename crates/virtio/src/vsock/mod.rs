@@ -21,14 +21,14 @@ mod worker;
 
 use std::sync::Arc;
 
-pub use socket::SocketFile;
 pub use spec::{VsockError, VsockSpec};
 
 use self::exchange::Exchange;
 use self::socket::Listener;
 use self::worker::Exchanger;
-use crate::device::{Activation, Device};
+use crate::device::{Activation, Device, DeviceError, DeviceSpec};
 use crate::event_loop::{Fault, Worker};
+use crate::socket_file::SocketFile;
 use crate::spec::Kind;
 
 /// § 5.10.3: streams.
@@ -39,11 +39,16 @@ const QUEUE_SIZE: u16 = 256;
 /// Entries of the event queue.
 const EVENT_QUEUE_SIZE: u16 = 8;
 
+/// What this device is.
+const KIND: Kind = Kind { id: 19, name: "vsock", pci_class: [0x07, 0x80, 0x00] };
+
 /// A vsock device at rest.
 #[derive(Debug)]
 pub struct Vsock {
     cid: u32,
     listener: Arc<Listener>,
+    /// Until the machine takes it.
+    file: Option<SocketFile>,
 }
 
 impl Vsock {
@@ -51,13 +56,20 @@ impl Vsock {
     pub fn open(spec: &VsockSpec) -> Result<(Self, SocketFile), VsockError> {
         spec.check()?;
         let (listener, file) = Listener::open(spec)?;
-        Ok((Self { cid: spec.cid, listener: Arc::new(listener) }, file))
+        Ok((Self { cid: spec.cid, listener: Arc::new(listener), file: None }, file))
+    }
+}
+
+impl DeviceSpec for VsockSpec {
+    fn open(&self, _name: &str) -> Result<Box<dyn Device>, DeviceError> {
+        let (device, file) = Vsock::open(self)?;
+        Ok(Box::new(Vsock { file: Some(file), ..device }))
     }
 }
 
 impl Device for Vsock {
     fn kind(&self) -> Kind {
-        Kind::Vsock
+        KIND
     }
 
     fn name(&self) -> &str {
@@ -76,6 +88,10 @@ impl Device for Vsock {
     /// § 5.10.4: `guest_cid`.
     fn config(&self) -> Vec<u8> {
         u64::from(self.cid).to_le_bytes().to_vec()
+    }
+
+    fn take_socket(&mut self) -> Option<SocketFile> {
+        self.file.take()
     }
 
     fn start(&mut self, mut activation: Activation) -> Result<Vec<Box<dyn Worker>>, Fault> {

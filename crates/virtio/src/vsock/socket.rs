@@ -5,9 +5,9 @@
 //! [`SocketFile`] is dropped.
 
 use std::fs::{self, File};
-use std::io::{self, ErrorKind};
+use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::os::unix::fs::FileTypeExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
@@ -17,17 +17,11 @@ use rustix::net::{
 };
 
 use super::spec::{VsockError, VsockSpec};
+use crate::socket_file::SocketFile;
 
 /// Host programs that may wait to be accepted: from before the guest has a driver on, and where there are as many
 /// connections as there may be. The kernel takes no more than `net.core.somaxconn`, 4096 by default.
 const BACKLOG: i32 = 4096;
-
-/// A file that is removed when this is dropped, if it is still the one that was made.
-#[derive(Debug)]
-pub struct SocketFile {
-    path: PathBuf,
-    identity: (u64, u64),
-}
 
 /// A socket that host programs connect to.
 #[derive(Debug)]
@@ -103,28 +97,6 @@ fn clear(path: &Path, address: &SocketAddrUnix) -> Result<(), VsockError> {
         Err(rustix::io::Errno::CONNREFUSED) => fs::remove_file(path).map_err(host("removing a socket left behind")),
         // Its queue may be full, it may be of another type or another user: somebody has it.
         _ => Err(VsockError::InUse { path: path.to_owned() }),
-    }
-}
-
-impl SocketFile {
-    fn made(path: &Path) -> io::Result<Self> {
-        Ok(Self { path: path.to_owned(), identity: identity(path)? })
-    }
-}
-
-fn identity(path: &Path) -> io::Result<(u64, u64)> {
-    let metadata = fs::symlink_metadata(path)?;
-    Ok((metadata.dev(), metadata.ino()))
-}
-
-impl Drop for SocketFile {
-    fn drop(&mut self) {
-        if identity(&self.path).is_ok_and(|now| now == self.identity)
-            && let Err(error) = fs::remove_file(&self.path)
-            && error.kind() != ErrorKind::NotFound
-        {
-            crate::complaints::say(&format!("--vsock: removing {}: {error}", self.path.display()));
-        }
     }
 }
 

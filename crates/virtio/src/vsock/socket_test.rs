@@ -1,3 +1,4 @@
+use std::io::ErrorKind;
 use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixListener;

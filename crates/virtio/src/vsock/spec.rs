@@ -5,16 +5,20 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-/// A vsock device.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct VsockSpec {
-    /// The unix socket that host programs connect to. A connection of the guest to port P of the host goes to the
-    /// unix socket `PATH_P`.
-    pub path: PathBuf,
-    /// The guest's context id, from 3 up. Only the guest sees it.
-    #[serde(default = "first_cid")]
-    pub cid: u32,
+crate::device_spec! {
+    /// A VirtIO vsock device. A host program reaches the guest's port P by a connection to the unix socket and the
+    /// line `CONNECT P`; the guest reaches the unix socket SOCKET_P by a connection to port P of CID 2.
+    /// Example: path=/run/user/1000/vm.sock
+    #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    pub struct VsockSpec {
+        /// `path=SOCKET`: the unix socket that host programs connect to. A connection of the guest to port P of the
+        /// host goes to the unix socket `SOCKET_P`.
+        pub path: PathBuf,
+        /// `cid=N`: the guest's context id, from 3 up [default: 3]. Only the guest sees it.
+        #[serde(default = "first_cid")]
+        pub cid: u32,
+    }
 }
 
 /// § 5.10.4: 0, 1 and 2 are taken, and 2^32 - 1 means any.

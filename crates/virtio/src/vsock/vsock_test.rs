@@ -541,5 +541,5 @@ fn the_configuration_is_the_cid() {
     let spec = VsockSpec { path: folder.path().join("vm"), cid: 0x0102_0304 };
     let (device, _file) = Vsock::open(&spec).unwrap();
     assert_eq!(device.config(), [4, 3, 2, 1, 0, 0, 0, 0]);
-    assert_eq!((device.kind().id(), device.queue_sizes().len(), device.features()), (19, 3, F_STREAM));
+    assert_eq!((device.kind().id, device.queue_sizes().len(), device.features()), (19, 3, F_STREAM));
 }

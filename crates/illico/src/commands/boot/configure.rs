@@ -36,15 +36,10 @@ pub fn from(options: &Boot) -> Result<Config, Failure> {
     if let Some(memory) = &options.memory {
         config.memory = memory.parse().map_err(|error| format!("--memory: {error}"))?;
     }
-    append("--disk", &options.disk, &mut config.disk)?;
-    append("--pmem", &options.pmem, &mut config.pmem)?;
-    append("--fs", &options.fs, &mut config.fs)?;
-    append("--net", &options.net, &mut config.net)?;
-    publish(&options.publish, &mut config.net)?;
-    if let Some(text) = &options.vsock {
-        config.vsock = Some(key_value::from_str(text).map_err(|error| format!("--vsock: {error}"))?);
+    for (option, text) in &options.devices.0 {
+        config.add_device(option, text).map_err(|error| format!("--{option}: {error}"))?;
     }
-    choose("--entropy", options.entropy.as_deref(), &mut config.entropy)?;
+    publish(&options.publish, &mut config.net)?;
     choose("--console", options.console.as_deref(), &mut config.console)?;
     config.rtc |= options.rtc;
     choose("--transport", options.transport.as_deref(), &mut config.transport)?;
@@ -73,13 +68,6 @@ fn read(path: &Path) -> Result<Config, Failure> {
 /// The number of the line that holds byte number `at`.
 fn line(text: &str, at: usize) -> usize {
     1 + text.bytes().take(at).filter(|&byte| byte == b'\n').count()
-}
-
-fn append<T: DeserializeOwned>(option: &str, texts: &[String], list: &mut Vec<T>) -> Result<(), Failure> {
-    for text in texts {
-        list.push(key_value::from_str(text).map_err(|error| format!("{option}: {error}"))?);
-    }
-    Ok(())
 }
 
 /// Ports lead to the one card that can have any.

@@ -78,15 +78,15 @@ impl ConfigSpace {
         let half = |offset, value| page.store_u16(offset, value, Ordering::Relaxed);
         let word = |offset, value| page.store_u32(offset, value, Ordering::Relaxed);
         half(0, VENDOR);
-        half(2, DEVICE_BASE + kind.id());
+        half(2, DEVICE_BASE + kind.id);
         half(STATUS, STATUS_CAPABILITIES);
-        let [class, subclass, interface] = kind.pci_class();
+        let [class, subclass, interface] = kind.pci_class;
         // Revision 1 or higher says: not transitional, § 4.1.2.1.
         page.copy_from(REVISION, &[1, interface, subclass, class]);
         word(BAR0, bar.0 as u32 | BAR_64BIT);
         word(BAR0 + 4, (bar.0 >> 32) as u32);
         half(SUBSYSTEM_VENDOR, VENDOR);
-        half(SUBSYSTEM, DEVICE_BASE + kind.id());
+        half(SUBSYSTEM, DEVICE_BASE + kind.id);
         page.store_u8(CAPABILITIES, MSIX as u8, Ordering::Relaxed);
 
         page.copy_from(MSIX, &[0x11, CAP_COMMON as u8]);
