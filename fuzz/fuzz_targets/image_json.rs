@@ -8,7 +8,7 @@ use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
     match Document::parse(bytes) {
-        Ok(Document::Index(manifests)) => drop(for_this_machine(&manifests).map(|one| one.size)),
+        Ok(Document::Index(manifests)) => drop(for_this_machine(&manifests).map(|all| all.len())),
         Ok(Document::Manifest(manifest)) => {
             let _ = manifest.check();
             let _ = Configuration::parse(bytes, manifest.layers.len());

@@ -126,10 +126,48 @@ fn a_link_outlives_what_it_was_made_of() {
 #[test]
 fn symbolic_links_on_the_way_lead_inside_the_image() {
     let lower = layer().directory("usr/lib/").symlink("lib", "usr/lib").symlink("var/run", "/run").directory("run");
-    let upper = layer().file("lib/libc.so", b"").file("var/run/pid", b"").directory("lib/x/");
-    let found = found(&[lower, upper]);
+    let found = found(&[lower.file("lib/libc.so", b"").file("var/run/pid", b"").directory("lib/x/")]);
     assert!(found.contains_key("usr/lib/libc.so") && found.contains_key("run/pid") && found.contains_key("usr/lib/x"));
     assert_eq!(found["lib"].content, b"usr/lib");
+}
+
+#[test]
+fn a_link_of_its_own_layer_leads_into_layers_below() {
+    let lower = layer().raw(Raw { mode: 0o700, ..Raw::new(b'5', b"usr/lib/") }, b"");
+    let found = found(&[lower, layer().symlink("lib", "usr/lib").file("lib/libc.so", b"")]);
+    assert!(found.contains_key("usr/lib/libc.so"));
+    assert_eq!(found["usr/lib"].mode, 0o040_700);
+}
+
+#[test]
+fn files_below_a_file_or_link_of_a_lower_layer_replace_it() {
+    // As overlayfs shows layers that are unpacked by themselves: the folder hides whatever was there.
+    let lower = layer()
+        .file("file", b"f")
+        .symlink("dangling", "nowhere")
+        .symlink("link", "folder")
+        .file("folder/kept", b"k")
+        .symlink("absolute", "/folder")
+        .symlink("up", "../../etc")
+        .raw(Raw::new(b'6', b"pipe"), b"")
+        .link("second", "file");
+    for name in ["file", "dangling", "link", "absolute", "up", "pipe", "second"] {
+        let upper = layer().file(&format!("{name}/x"), b"x").file(&format!("{name}/sub/y"), b"y");
+        let found = found(&[lower.clone(), upper]);
+        assert_eq!(found[name].mode, 0o040_755, "{name}");
+        assert_eq!(
+            (&*found[&format!("{name}/x")].content, &*found[&format!("{name}/sub/y")].content),
+            (&b"x"[..], &b"y"[..])
+        );
+        let folder: Vec<&String> = found.keys().filter(|path| path.starts_with("folder/")).collect();
+        assert_eq!(folder, ["folder/kept"]);
+    }
+    let deep = layer().file("file/a/b/c", b"").symlink("link/l", "x").link("dangling/h", "folder/kept");
+    let deep = found(&[lower.clone(), deep]);
+    assert!(["file/a/b/c", "link/l", "dangling/h"].iter().all(|&path| deep.contains_key(path)));
+    for upper in [layer().file("file/.wh..wh..opq", b""), layer().file("file/.wh.x", b"")] {
+        assert_eq!(found(&[lower.clone(), upper])["file"].mode, 0o040_755);
+    }
 }
 
 #[test]

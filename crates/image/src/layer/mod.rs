@@ -14,7 +14,7 @@ use crate::erofs::{Image, VALUE_MAX, WriteError, XATTRS_MAX};
 use crate::tar::{self, Reader, TarError, Type};
 use crate::tree::{Attributes, InodeId, Kind, NAME_MAX, TARGET_MAX, Timestamp, Tree, TreeError};
 use crate::{Digest, Limits};
-use paths::Walk;
+use paths::{Place, Walk};
 
 /// What an entry takes in memory beside its names and attributes, roughly.
 const ENTRY_COST: u64 = 300;
@@ -173,9 +173,9 @@ impl Root {
     fn hard_link(&mut self, layer: u32, parent: InodeId, name: &[u8], target: &[u8]) -> Result<(), Refused> {
         let names = paths::components(target)?;
         let (target, parents) = names.split_last().ok_or(TreeError::LinkToDirectory)?;
-        let found = match Walk::from_root(&self.tree).through(parents)? {
-            Some(directory) => self.tree.entry(directory, target),
-            None => None,
+        let found = match Walk::from_root(&self.tree).to(parents)? {
+            Place::Directory(directory) => self.tree.entry(directory, target),
+            Place::Missing | Place::Blocked => None,
         };
         let found = found.ok_or(TreeError::NoTarget)?;
         match self.tree.link(parent, name, layer, found.inode) {
@@ -187,27 +187,29 @@ impl Root {
         Ok(())
     }
 
-    /// The directory that these names lead to, made where it is missing.
+    /// The directory that these names lead to, made where it is missing. What a layer below had there instead (a file, a
+    /// link) makes way, as overlayfs shows it; what this layer had there does not.
     fn make_directories(&mut self, layer: u32, names: &[&[u8]]) -> Result<InodeId, Refused> {
-        if let Some(directory) = Walk::from_root(&self.tree).through(names)? {
+        if let Place::Directory(directory) = Walk::of_layer(&self.tree, layer).to(names)? {
             return Ok(directory);
         }
-        for count in 0..=names.len() {
+        let mut directory = Tree::ROOT;
+        for count in 1..=names.len() {
             let names = names.get(..count).unwrap_or_default();
-            if Walk::from_root(&self.tree).through(names)?.is_some() {
+            if let Place::Directory(found) = Walk::of_layer(&self.tree, layer).to(names)? {
+                directory = found;
                 continue;
             }
-            let Some((name, parents)) = names.split_last() else { break };
-            let parent = Walk::from_root(&self.tree).through(parents)?.ok_or(TreeError::NotADirectory)?;
-            // What is there is neither a directory nor leads to one.
-            if self.tree.entry(parent, name).is_some() {
+            let Some(name) = names.last() else { break };
+            if self.tree.entry(directory, name).is_some_and(|entry| entry.layer == layer) {
                 return Err(TreeError::NotADirectory.into());
             }
             self.charge(name.len())?;
             let attributes = Attributes { mode: 0o755, ..Attributes::default() };
-            self.tree.put(parent, name, layer, attributes, Kind::empty_directory())?;
+            directory = self.tree.put(directory, name, layer, attributes, Kind::empty_directory())?;
         }
-        Ok(Walk::from_root(&self.tree).through(names)?.ok_or(TreeError::NotADirectory)?)
+        self.reuse();
+        Ok(directory)
     }
 
     fn hide_in(&mut self, layer: u32, directory: &[u8]) -> Result<(), Refused> {
@@ -224,8 +226,13 @@ impl Root {
             return Err(Refused::HidesRoot);
         }
         let names = paths::components(directory)?;
-        // What is not there need not be hidden.
-        let Some(directory) = Walk::from_root(&self.tree).through(&names)? else { return Ok(()) };
+        let directory = match Walk::of_layer(&self.tree, layer).to(&names)? {
+            Place::Directory(directory) => directory,
+            // What is not there need not be hidden.
+            Place::Missing => return Ok(()),
+            // What is there makes way for a directory, in which there is nothing to hide.
+            Place::Blocked => return self.make_directories(layer, &names).map(drop),
+        };
         let Some(entry) = self.tree.entry(directory, name) else { return Ok(()) };
         self.tree.hide_below(entry.inode, layer);
         if entry.layer < layer && self.tree.entries(entry.inode).next().is_none() {

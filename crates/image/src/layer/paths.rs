@@ -24,21 +24,40 @@ pub(super) fn components(path: &[u8]) -> Result<Vec<&[u8]>, Refused> {
         .collect()
 }
 
+/// Where a path leads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    Directory(InodeId),
+    /// Something on the way is not there.
+    Missing,
+    /// Something on the way is no directory.
+    Blocked,
+}
+
 /// A walk through directories, and the way back.
 pub(super) struct Walk<'a> {
     tree: &'a Tree,
     /// From the root to where the walk is; never empty.
     way: Vec<InodeId>,
     links: usize,
+    /// Symbolic links of layers below this one are no way.
+    follow_from: u32,
 }
 
 impl<'a> Walk<'a> {
+    /// A walk that follows all symbolic links.
     pub(super) fn from_root(tree: &'a Tree) -> Self {
-        Self { tree, way: vec![Tree::ROOT], links: 0 }
+        Self { tree, way: vec![Tree::ROOT], links: 0, follow_from: 0 }
     }
 
-    /// The directory at the end of these names; `None` where there is none.
-    pub(super) fn through(mut self, names: &[&[u8]]) -> Result<Option<InodeId>, Refused> {
+    /// A walk as a layer is unpacked: by itself, so that only its own symbolic links are there to be followed. Overlayfs lays
+    /// what it becomes over the layers below.
+    pub(super) fn of_layer(tree: &'a Tree, layer: u32) -> Self {
+        Self { follow_from: layer, ..Self::from_root(tree) }
+    }
+
+    /// The end of these names.
+    pub(super) fn to(mut self, names: &[&[u8]]) -> Result<Place, Refused> {
         let mut todo: Vec<Vec<u8>> = names.iter().rev().map(|name| name.to_vec()).collect();
         let mut last_link: Vec<u8> = Vec::new();
         while let Some(name) = todo.pop() {
@@ -48,10 +67,10 @@ impl<'a> Walk<'a> {
                 b".." if self.way.len() > 1 => drop(self.way.pop()),
                 b".." => return Err(Refused::Above(last_link)),
                 name => {
-                    let Some(entry) = self.tree.entry(here, name) else { return Ok(None) };
+                    let Some(entry) = self.tree.entry(here, name) else { return Ok(Place::Missing) };
                     match self.tree.get(entry.inode).map(|inode| &inode.kind) {
                         Some(Kind::Directory(_)) => self.way.push(entry.inode),
-                        Some(Kind::Symlink(target)) => {
+                        Some(Kind::Symlink(target)) if entry.layer >= self.follow_from => {
                             self.links = self.links.saturating_add(1);
                             if self.links > LINKS_MAX {
                                 return Err(Refused::Loop);
@@ -62,11 +81,11 @@ impl<'a> Walk<'a> {
                             last_link = target.to_vec();
                             todo.extend(target.split(|&byte| byte == b'/').rev().map(<[u8]>::to_vec));
                         }
-                        _ => return Ok(None),
+                        _ => return Ok(Place::Blocked),
                     }
                 }
             }
         }
-        Ok(self.way.last().copied())
+        Ok(Place::Directory(self.way.last().copied().unwrap_or(Tree::ROOT)))
     }
 }

@@ -8,13 +8,11 @@ use super::archive::Archive;
 use super::oci_image::{Blobs, OciImage};
 use crate::digest::Digest;
 use crate::error::Error;
-use crate::oci::{DOCUMENT_MAX, Descriptor, Document, DocumentError, Manifest, for_this_machine};
+use crate::oci::{DOCUMENT_MAX, Descriptor, Document, for_this_machine};
 use crate::verified::Verified;
 
 /// Annotation of an index: the name of the image, often only its tag.
 const REF_NAME: &str = "org.opencontainers.image.ref.name";
-/// Indexes may lead to indexes, but not for ever.
-const DEPTH_MAX: usize = 4;
 
 /// Where the files of a layout are.
 pub(crate) enum Files {
@@ -38,6 +36,14 @@ impl Files {
 }
 
 impl Blobs for Files {
+    fn document(&self, image: &str, blob: &Descriptor) -> Result<Vec<u8>, Error> {
+        read_blob(self, image, blob)
+    }
+
+    fn configuration(&self, image: &str, blob: &Descriptor) -> Result<Vec<u8>, Error> {
+        read_blob(self, image, blob)
+    }
+
     fn open(&self, image: &str, blob: &Descriptor) -> Result<Box<dyn Read + '_>, Error> {
         let file = self.file(image, &path_of(blob.digest))?;
         Ok(Box::new(Verified::new(file, blob.size, blob.digest)))
@@ -54,50 +60,42 @@ pub(crate) fn open(files: Files, path: &Path, wanted: Option<&str>) -> Result<Oc
         return Err(Error::Missing { image: name, what: "list of manifests in its index.json".to_owned() });
     };
     let chosen = choose(&manifests, wanted, &name)?;
-    let manifest = descend(&files, &name, chosen)?;
-    manifest.check().map_err(Error::document(&name))?;
-    let configuration = read_blob(&files, &name, &manifest.config)?;
-    Ok(OciImage { name, manifest, configuration, blobs: files })
+    OciImage::choose(name, files, &chosen)
 }
 
-fn choose<'a>(manifests: &'a [Descriptor], wanted: Option<&str>, image: &str) -> Result<&'a Descriptor, Error> {
+/// The entries of `index.json` that may be the wanted image, best first.
+fn choose<'a>(manifests: &'a [Descriptor], wanted: Option<&str>, image: &str) -> Result<Vec<&'a Descriptor>, Error> {
     fn name(one: &Descriptor) -> Option<&str> {
         one.annotations.get(REF_NAME).map(String::as_str)
     }
     let missing = |what: String| Error::Missing { image: image.to_owned(), what };
-    if let Some(wanted) = wanted {
-        let is_it = |one: &&Descriptor| {
-            let tag = name(one).and_then(|name| name.rsplit(':').next());
-            name(one) == Some(wanted) || tag == Some(wanted) || wanted.parse() == Ok(one.digest)
-        };
-        return manifests.iter().find(is_it).ok_or_else(|| missing(format!("image '{wanted}'")));
-    }
-    match manifests {
-        [] => Err(missing("manifest".to_owned())),
-        [only] => Ok(only),
-        // One image for several machines, listed without an index of its own; or several images.
-        several if several.iter().all(|one| name(one) == several.first().and_then(name)) => {
-            for_this_machine(several).map_err(Error::document(image))
+    let candidates: Vec<&Descriptor> = match wanted {
+        Some(wanted) => {
+            let is_it = |one: &&Descriptor| {
+                let tag = name(one).and_then(|name| name.rsplit(':').next());
+                name(one) == Some(wanted) || tag == Some(wanted) || wanted.parse() == Ok(one.digest)
+            };
+            manifests.iter().filter(is_it).collect()
         }
-        several => {
-            let names = several.iter().map(|one| name(one).map_or_else(|| one.digest.to_string(), str::to_owned));
+        // Attestations and signatures beside the only image do not make it one of several.
+        None if manifests.iter().any(|one| !one.is_attachment()) => {
+            manifests.iter().filter(|one| !one.is_attachment()).collect()
+        }
+        None => manifests.iter().collect(),
+    };
+    match candidates[..] {
+        [] => Err(missing(wanted.map_or_else(|| "manifest".to_owned(), |wanted| format!("image '{wanted}'")))),
+        [only] => Ok(vec![only]),
+        // One image for several machines, listed without an index of its own; or several images.
+        [first, ..] if candidates.iter().all(|one| name(one) == name(first)) => {
+            for_this_machine(candidates).map_err(Error::document(image))
+        }
+        _ if wanted.is_some() => Ok(candidates.into_iter().take(1).collect()),
+        _ => {
+            let names = candidates.iter().map(|one| name(one).map_or_else(|| one.digest.to_string(), str::to_owned));
             Err(Error::Several { image: image.to_owned(), names: names.collect() })
         }
     }
-}
-
-fn descend(files: &Files, image: &str, first: &Descriptor) -> Result<Manifest, Error> {
-    let mut descriptor = first.clone();
-    for _ in 0..DEPTH_MAX {
-        let bytes = read_blob(files, image, &descriptor)?;
-        match Document::parse(&bytes).map_err(Error::document(image))? {
-            Document::Manifest(manifest) => return Ok(manifest),
-            Document::Index(manifests) => {
-                descriptor = for_this_machine(&manifests).map_err(Error::document(image))?.clone();
-            }
-        }
-    }
-    Err(Error::Document { image: image.to_owned(), source: DocumentError::Neither })
 }
 
 fn read_blob(files: &Files, image: &str, blob: &Descriptor) -> Result<Vec<u8>, Error> {

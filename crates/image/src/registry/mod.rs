@@ -12,7 +12,7 @@ use std::io::Read;
 
 use crate::digest::Digest;
 use crate::error::Error;
-use crate::oci::{DOCUMENT_MAX, Descriptor, Document, for_this_machine};
+use crate::oci::{DOCUMENT_MAX, Descriptor, Document};
 use crate::origin::oci_image::{Blobs, OciImage};
 use crate::reference::Reference;
 use crate::verified::{Verified, WrongContent};
@@ -50,26 +50,23 @@ pub(crate) fn open(name: &Reference, plain_http: bool) -> Result<OciImage<Client
     let failed = |source| Error::Registry { image: image.clone(), source };
     let client = Client::new(name, plain_http).map_err(failed)?;
     let bytes = client.manifest(&name.manifest(), name.digest()).map_err(failed)?;
-    let manifest = match Document::parse(&bytes).map_err(Error::document(&image))? {
-        Document::Manifest(manifest) => manifest,
-        Document::Index(manifests) => {
-            let chosen = for_this_machine(&manifests).map_err(Error::document(&image))?;
-            let bytes = client.manifest(&chosen.digest.to_string(), Some(chosen.digest)).map_err(failed)?;
-            match Document::parse(&bytes).map_err(Error::document(&image))? {
-                Document::Manifest(manifest) => manifest,
-                // The specification allows it, and no builder makes it.
-                Document::Index(_) => return Err(Error::document(&image)(crate::oci::DocumentError::Neither)),
-            }
-        }
-    };
-    manifest.check().map_err(Error::document(&image))?;
-    let mut configuration = Vec::new();
-    let read = blob(&client, &manifest.config).take(DOCUMENT_MAX).read_to_end(&mut configuration);
-    read.map_err(|error| failed(client.unreadable(error)))?;
-    Ok(OciImage { name: image, manifest, configuration, blobs: client })
+    let document = Document::parse(&bytes).map_err(Error::document(&image))?;
+    OciImage::from_document(image, client, document)
 }
 
 impl Blobs for Client {
+    fn document(&self, image: &str, blob: &Descriptor) -> Result<Vec<u8>, Error> {
+        let read = self.manifest(&blob.digest.to_string(), Some(blob.digest));
+        read.map_err(|source| Error::Registry { image: image.to_owned(), source })
+    }
+
+    fn configuration(&self, image: &str, descriptor: &Descriptor) -> Result<Vec<u8>, Error> {
+        let mut bytes = Vec::new();
+        let read = blob(self, descriptor).take(DOCUMENT_MAX).read_to_end(&mut bytes);
+        read.map_err(|error| Error::Registry { image: image.to_owned(), source: self.unreadable(error) })?;
+        Ok(bytes)
+    }
+
     fn open(&self, _image: &str, descriptor: &Descriptor) -> Result<Box<dyn Read + '_>, Error> {
         Ok(Box::new(blob(self, descriptor)))
     }

@@ -17,13 +17,13 @@ fn descriptor() -> serde_json::Value {
 
 fn for_platform(os: &str, architecture: &str) -> serde_json::Value {
     let mut one = descriptor();
-    one["platform"] = json!({ "os": os, "architecture": architecture, "variant": "v8" });
+    one["platform"] = json!({ "os": os, "architecture": architecture });
     one
 }
 
 fn chosen(manifests: &serde_json::Value) -> Result<u64, String> {
     let Document::Index(manifests) = parse(&json!({ "schemaVersion": 2, "manifests": manifests }))? else { panic!() };
-    for_this_machine(&manifests).map(|one| one.size).map_err(|error| error.to_string())
+    for_this_machine(&manifests).map(|all| all[0].size).map_err(|error| error.to_string())
 }
 
 #[test]
@@ -86,7 +86,58 @@ fn a_configuration_must_fit_the_machine_and_the_layers() {
     let ours = json!({ "architecture": "amd64", "os": "linux", "rootfs": rootfs, "config": { "Cmd": null } });
     assert!(told(&ours, 1).unwrap().config.unwrap().cmd.is_none());
     assert_eq!(told(&ours, 2).unwrap_err(), "its configuration speaks of 1 layers and its manifest of 2");
-    assert!(told(&json!({ "architecture": "amd64", "os": "linux" }), 0).is_err());
+    // Docker leaves empty lists out.
+    assert!(told(&json!({ "architecture": "amd64", "os": "linux" }), 0).is_ok());
+    assert!(told(&json!({ "rootfs": { "type": "layers", "diff_ids": null } }), 0).is_ok());
+    assert!(told(&json!({ "rootfs": { "type": "layers" } }), 1).is_err());
+}
+
+#[test]
+fn missing_platforms_are_those_of_this_machine() {
+    let parse = |architecture: serde_json::Value, os: serde_json::Value| {
+        let json = json!({ "architecture": architecture, "os": os });
+        Configuration::parse(json.to_string().as_bytes(), 0).map(drop).map_err(|error| error.to_string())
+    };
+    for architecture in [json!(null), json!(""), json!("amd64"), json!("x86_64"), json!("X86_64")] {
+        for os in [json!(null), json!(""), json!("linux"), json!("Linux")] {
+            assert_eq!(parse(architecture.clone(), os), Ok(()));
+        }
+    }
+    assert!(Configuration::parse(b"{}", 0).is_ok());
+    assert!(parse(json!(""), json!("windows")).unwrap_err().starts_with("it is for windows/amd64"));
+    assert!(parse(json!("arm"), json!(null)).unwrap_err().starts_with("it is for linux/arm"));
+}
+
+#[test]
+fn configurations_of_odd_media_types_are_images() {
+    let check = |kind: &str, artifact: serde_json::Value| {
+        let mut config = descriptor();
+        config["mediaType"] = json!(kind);
+        let manifest = json!({ "config": config, "layers": null, "artifactType": artifact });
+        let Document::Manifest(manifest) = parse(&manifest).unwrap() else { panic!() };
+        manifest.check().map_err(|error| error.to_string())
+    };
+    for kind in ["application/octet-stream", "application/json", "text/html", "text/html; charset=utf-8", ""] {
+        assert_eq!(check(kind, json!(null)), Ok(()), "{kind}");
+    }
+    for kind in ["application/vnd.oci.empty.v1+json", "application/vnd.docker.plugin.v1+json", "image/png"] {
+        assert!(check(kind, json!(null)).unwrap_err().contains(kind));
+    }
+    assert!(check("application/json", json!("application/x.sbom")).unwrap_err().contains("artifact"));
+}
+
+#[test]
+fn commands_may_be_one_word() {
+    let config = json!({ "config": { "Entrypoint": "/init", "Cmd": ["a", "b"], "Env": null } });
+    let config = Configuration::parse(config.to_string().as_bytes(), 0).unwrap().config.unwrap();
+    assert_eq!((config.entrypoint, config.cmd), (Some(vec!["/init".into()]), Some(vec!["a".into(), "b".into()])));
+}
+
+#[test]
+fn an_entry_that_cannot_be_read_costs_only_itself() {
+    let other = json!({ "digest": format!("sha512:{}", "0".repeat(128)), "size": 1 });
+    assert_eq!(chosen(&json!([other, descriptor()])), Ok(5));
+    assert!(chosen(&json!([other])).is_err());
 }
 
 proptest! {
