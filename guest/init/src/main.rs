@@ -35,6 +35,7 @@ fn main() -> ExitCode {
 /// From the first system call to the last frame.
 fn live() -> Result<(), InitError> {
     mounts::devices("/dev")?;
+    setup::limits::raise();
     let json = fs::read(RUN_SPEC_PATH).map_err(InitError::os("read", RUN_SPEC_PATH))?;
     let spec = RunSpec::from_json(&json).map_err(|error| InitError::Spec { error })?;
     setup::modules::load(&spec.modules)?;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{WindowSize, Word};
+use crate::{Limit, WindowSize, Word};
 
 /// What a connection to the agent is for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,8 +37,8 @@ pub struct Exec {
     /// The working directory: made if missing for the first command. Default: `/`, or that of the first command.
     #[serde(default)]
     pub cwd: Option<Word>,
-    /// `user`, `user:group`, `uid` or `uid:gid`; names are those of the guest's `/etc/passwd` and `/etc/group`.
-    /// Default: root, or that of the first command.
+    /// `user`, `user:group`, `:group`, or numbers in their places; names are those of the guest's `/etc/passwd` and
+    /// `/etc/group`. Default: root, or that of the first command.
     #[serde(default)]
     pub user: Option<String>,
     /// On a terminal of this size of its own, or on pipes.
@@ -47,12 +47,17 @@ pub struct Exec {
     /// Whether standard input follows in frames. Without, it is `/dev/null` (a terminal simply gets nothing typed).
     #[serde(default)]
     pub stdin: bool,
+    /// Limits other than those of PID 1, which raises its number of open files to 1,048,576. A later command has the first
+    /// one's too, unless it has one of its own for the resource. Left out where there are none, so that an agent
+    /// from before there were any still understands the request.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub limits: Vec<Limit>,
 }
 
 impl Exec {
     /// This command with nothing special about it: as root in `/`, on pipes, without input.
     pub fn new<W: Into<Word>>(command: impl IntoIterator<Item = W>) -> Self {
         let command = command.into_iter().map(Into::into).collect();
-        Self { command, env: Vec::new(), cwd: None, user: None, terminal: None, stdin: false }
+        Self { command, env: Vec::new(), cwd: None, user: None, terminal: None, stdin: false, limits: Vec::new() }
     }
 }

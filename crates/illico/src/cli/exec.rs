@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 
 use clap::Args;
+use illico_protocol::Limit;
 
 use crate::vms::Name;
 
@@ -35,6 +36,10 @@ pub struct Exec {
     /// User, by name or number, that the command runs as [default: that of the first command].
     #[arg(long, short, value_name = "USER[:GROUP]")]
     pub user: Option<String>,
+
+    /// Limit of the command, beside those of the first command; may be repeated. Example: --ulimit core=0
+    #[arg(long, value_name = "NAME=SOFT[:HARD]")]
+    pub ulimit: Vec<Limit>,
 
     /// A machine, by name.
     #[arg(value_name = "NAME")]

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::Args;
+use illico_protocol::Limit;
 
 use super::{Accounting, Timeline};
 
@@ -72,6 +73,11 @@ pub struct Run {
     /// User, by name or number, that the command runs as [default: the image's, or you]. Example: -u nobody
     #[arg(long, short, value_name = "USER[:GROUP]")]
     pub user: Option<String>,
+
+    /// Limit of the command, by its name in setrlimit(2); may be repeated. -1 is no limit. Open files are limited to
+    /// 1,048,576 without. Example: --ulimit nofile=1024:4096
+    #[arg(long, value_name = "NAME=SOFT[:HARD]")]
+    pub ulimit: Vec<Limit>,
 
     /// Share a folder or file of this host; may be repeated. Example: -v ./data:/data:ro
     #[arg(long, short, value_name = "HOST:GUEST[:ro]")]

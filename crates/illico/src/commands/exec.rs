@@ -28,6 +28,7 @@ pub fn run(options: &cli::Exec) -> Result<Status, Failure> {
         user: options.user.clone(),
         terminal: options.tty.then(|| signals::window().unwrap_or(signals::UNSEEN)),
         stdin: options.interactive,
+        limits: options.ulimit.clone(),
         ..Exec::new(options.command.iter().cloned())
     });
     needs_a_terminal(options.interactive, options.tty)?;

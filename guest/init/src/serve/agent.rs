@@ -174,6 +174,7 @@ impl Agent {
             exec.env.splice(..0, first.env.iter().cloned());
             exec.cwd = exec.cwd.or_else(|| first.cwd.clone());
             exec.user = exec.user.or_else(|| first.user.clone());
+            exec.limits.splice(..0, first.limits.iter().copied());
         }
         exec
     }

@@ -474,3 +474,17 @@ fn cpu_time() -> i64 {
     let time = rustix::time::clock_gettime(ClockId::ProcessCPUTime);
     time.tv_sec * 1_000_000 + time.tv_nsec / 1000
 }
+
+#[test]
+fn limits_are_set_and_inherited_by_later_commands() {
+    let limits = |text: &[&str]| text.iter().map(|text| text.parse().unwrap()).collect::<Vec<illico_protocol::Limit>>();
+    let exec = Exec { limits: limits(&["nofile=100:200", "core=0"]), ..shell("ulimit -n; ulimit -Hn; ulimit -c") };
+    assert_eq!(ran(exec).stdout, "100\n200\n0\n");
+}
+
+#[test]
+fn a_limit_that_may_not_be_set_is_told() {
+    let exec = Exec { limits: vec!["nofile=9000000000".parse().unwrap()], ..shell("true") };
+    let Ending::CannotExecute(reason) = ran(exec).ending else { panic!() };
+    assert_eq!(reason, "/bin/sh: Operation not permitted (os error 1)");
+}

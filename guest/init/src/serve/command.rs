@@ -10,10 +10,10 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use illico_protocol::{Ending, Exec, Stream, WindowSize};
+use illico_protocol::{Ending, Exec, Limit, Resource, Stream, WindowSize};
 use rustix::fs::{Gid, Mode, OFlags, Uid, fchown, open};
 use rustix::io::{Errno, ioctl_fionbio};
-use rustix::process::{Pid, fchdir, ioctl_tiocsctty, setsid};
+use rustix::process::{Pid, Rlimit, fchdir, ioctl_tiocsctty, setrlimit, setsid};
 use rustix::pty::{OpenptFlags, ioctl_tiocgptpeer, openpt, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
 use rustix::thread::{set_thread_gid, set_thread_groups, set_thread_uid};
@@ -36,7 +36,8 @@ pub(crate) struct Started {
 /// Starts it. If it cannot be started, that is how it ended.
 pub(crate) fn start(exec: &Exec) -> Result<Started, Ending> {
     let failed = |what: &str, error: io::Error| Ending::Failed(format!("cannot {what}: {error}"));
-    let user = User::find(exec.user.as_deref(), &Etc).map_err(Ending::Failed)?;
+    let needs_home = !exec.env.iter().any(|word| word.as_bytes().starts_with(b"HOME="));
+    let user = User::find(exec.user.as_deref(), needs_home, &Etc).map_err(Ending::Failed)?;
     let env = environment(exec, &user);
     let cwd = exec.cwd.as_ref().map_or(Path::new("/"), |cwd| cwd.as_path());
     let folder = open(cwd, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
@@ -61,7 +62,15 @@ pub(crate) fn start(exec: &Exec) -> Result<Started, Ending> {
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
     }
     let on_terminal = terminal.is_some();
-    let become_it = move || become_user(&user, &folder, on_terminal);
+    // Made here, since nothing may be allocated in the new process.
+    let groups: Vec<Gid> = user.groups.iter().copied().map(Gid::from_raw).collect();
+    let limits: Vec<_> = exec.limits.iter().map(rlimit).collect();
+    let become_it = move || {
+        for (resource, limit) in &limits {
+            setrlimit(*resource, *limit)?;
+        }
+        become_user(&user, &groups, &folder, on_terminal)
+    };
     // SAFETY: the closure makes system calls and nothing else: it allocates nothing and takes no lock.
     unsafe { command.pre_exec(become_it) };
     let mut child = command.spawn().map_err(|error| cannot_execute(name.as_os_str(), &program, cwd, &error))?;
@@ -85,22 +94,41 @@ pub(crate) fn start(exec: &Exec) -> Result<Started, Ending> {
 }
 
 /// In the new process, before it becomes the program.
-fn become_user(user: &User, folder: &OwnedFd, on_terminal: bool) -> io::Result<()> {
+fn become_user(user: &User, groups: &[Gid], folder: &OwnedFd, on_terminal: bool) -> io::Result<()> {
     setsid()?;
     if on_terminal {
         ioctl_tiocsctty(rustix::stdio::stdin())?;
     }
     // Each step takes away what another order would still need.
-    let mut groups = [Gid::ROOT; 64];
-    let count = user.groups.len().min(groups.len());
-    for (group, &number) in groups.iter_mut().zip(&user.groups) {
-        *group = Gid::from_raw(number);
-    }
-    set_thread_groups(&groups[..count])?;
+    set_thread_groups(groups)?;
     set_thread_gid(Gid::from_raw(user.gid))?;
     set_thread_uid(Uid::from_raw(user.uid))?;
     fchdir(folder)?;
     Ok(())
+}
+
+/// A limit as the kernel takes it.
+fn rlimit(limit: &Limit) -> (rustix::process::Resource, Rlimit) {
+    use rustix::process::Resource as Kernel;
+    let resource = match limit.resource {
+        Resource::As => Kernel::As,
+        Resource::Core => Kernel::Core,
+        Resource::Cpu => Kernel::Cpu,
+        Resource::Data => Kernel::Data,
+        Resource::Fsize => Kernel::Fsize,
+        Resource::Locks => Kernel::Locks,
+        Resource::Memlock => Kernel::Memlock,
+        Resource::Msgqueue => Kernel::Msgqueue,
+        Resource::Nice => Kernel::Nice,
+        Resource::Nofile => Kernel::Nofile,
+        Resource::Nproc => Kernel::Nproc,
+        Resource::Rss => Kernel::Rss,
+        Resource::Rtprio => Kernel::Rtprio,
+        Resource::Rttime => Kernel::Rttime,
+        Resource::Sigpending => Kernel::Sigpending,
+        Resource::Stack => Kernel::Stack,
+    };
+    (resource, Rlimit { current: limit.soft, maximum: limit.hard })
 }
 
 /// A terminal of this size: our end and the command's.

@@ -29,44 +29,46 @@ fn read(path: &str) -> String {
 pub(crate) struct User {
     pub(crate) uid: u32,
     pub(crate) gid: u32,
+    /// Supplementary groups.
     pub(crate) groups: Vec<u32>,
     pub(crate) home: String,
 }
 
-impl User {
-    /// Root, whose entry nobody need look up.
-    fn root() -> Self {
-        Self { uid: 0, gid: 0, groups: Vec::new(), home: "/root".to_owned() }
-    }
+/// The kernel takes numbers up to this one; -1 would change nothing.
+const MAX_ID: u32 = i32::MAX as u32;
 
-    /// The user that `user`, `user:group` or their numbers name. `None` is root.
+impl User {
+    /// The user that `user`, `user:group`, `:group` or numbers in their places name, as `docker run --user` has it. No name
+    /// is root.
     ///
-    /// A number that no entry has is fine, its group is then 0 and its home `/`. A named group stands alone, as in `docker run --user`.
-    pub(crate) fn find(name: Option<&str>, accounts: &impl Accounts) -> Result<Self, String> {
-        let Some(name) = name else { return Ok(Self::root()) };
-        let (user, group) = name.split_once(':').map_or((name, None), |(user, group)| (user, Some(group)));
-        let mut found = Self::by_name(user, group.is_none(), accounts)?;
-        if let Some(group) = group {
+    /// A number without an entry is fine: its group is then 0, and its home `/`. A named group comes alone, without the
+    /// groups that list the user. Where all is numbers and the home is of no interest, the files are not read, which would cost
+    /// requests to the host if it shares them.
+    pub(crate) fn find(name: Option<&str>, needs_home: bool, accounts: &impl Accounts) -> Result<Self, String> {
+        let (user, group) = name.unwrap_or_default().split_once(':').unwrap_or((name.unwrap_or_default(), ""));
+        let user = if user.is_empty() { "0" } else { user };
+        if let (false, Some(uid), Some(gid)) = (needs_home, number(user, "user")?, number(group, "group")?) {
+            return Ok(Self { uid, gid, groups: Vec::new(), home: "/".to_owned() });
+        }
+        let mut found = Self::by_name(user, group.is_empty(), accounts)?;
+        if !group.is_empty() {
             found.gid = gid(group, accounts)?;
         }
         Ok(found)
     }
 
     fn by_name(name: &str, with_groups: bool, accounts: &impl Accounts) -> Result<Self, String> {
-        if name == "root" || name == "0" {
-            return Ok(Self::root());
-        }
-        let number = name.parse::<u32>().ok();
+        let number = number(name, "user")?;
         let passwd = accounts.passwd();
-        let entry = passwd.lines().map(fields).find(|entry| match number {
+        let entries = passwd.lines().map(fields).filter(|entry| match number {
             Some(uid) => entry.get(2).is_some_and(|field| field.parse() == Ok(uid)),
             None => entry.first() == Some(&name),
         });
-        let parsed = entry.as_ref().and_then(|entry| match entry[..] {
+        let parsed = entries.filter_map(|entry| match entry[..] {
             [name, _, uid, gid, _, home, ..] => Some((name, uid.parse().ok()?, gid.parse().ok()?, home)),
             _ => None,
         });
-        match (parsed, number) {
+        match (parsed.into_iter().next(), number) {
             (Some((name, uid, gid, home)), _) => {
                 let groups = if with_groups { groups_of(name, gid, &accounts.group()) } else { Vec::new() };
                 let home = if home.is_empty() { "/" } else { home };
@@ -78,11 +80,20 @@ impl User {
     }
 }
 
+/// The number that a name is, if it is one.
+fn number(name: &str, what: &str) -> Result<Option<u32>, String> {
+    match name.parse::<u64>() {
+        Ok(number) if number > u64::from(MAX_ID) => Err(format!("the {what} {name} is above {MAX_ID}")),
+        Ok(number) => Ok(u32::try_from(number).ok()),
+        Err(_) => Ok(None),
+    }
+}
+
 fn fields(line: &str) -> Vec<&str> {
     line.split(':').collect()
 }
 
-/// The groups that list this user as a member, beside its own.
+/// The user's own group, and those that list it as a member.
 fn groups_of(user: &str, own: u32, group: &str) -> Vec<u32> {
     let mut groups = vec![own];
     for entry in group.lines().map(fields) {
@@ -98,7 +109,7 @@ fn groups_of(user: &str, own: u32, group: &str) -> Vec<u32> {
 }
 
 fn gid(name: &str, accounts: &impl Accounts) -> Result<u32, String> {
-    if let Ok(gid) = name.parse() {
+    if let Some(gid) = number(name, "group")? {
         return Ok(gid);
     }
     let group = accounts.group();

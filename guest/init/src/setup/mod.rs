@@ -1,6 +1,7 @@
 //! What is done before the command runs: modules, mounts, files in /etc, the network.
 
 pub(crate) mod etc;
+pub(crate) mod limits;
 pub(crate) mod modules;
 pub(crate) mod mounts;
 pub(crate) mod netlink;

@@ -68,6 +68,7 @@ fn arguments(options: &Run, kernel: &Path, words: &Words) -> Result<Vec<OsString
         (!options.env.is_empty(), "-e"),
         (!options.env_file.is_empty(), "--env-file"),
         (options.workdir.is_some(), "-w"),
+        (!options.ulimit.is_empty(), "--ulimit"),
         (options.user.is_some(), "-u"),
         (!options.volume.is_empty(), "-v"),
         (options.rw_cwd, "--rw-cwd"),

@@ -54,7 +54,8 @@ impl Plan {
             None => Self::on_host(options, words.command)?,
             Some(image) => Self::on_image(options, &image, words.command)?,
         };
-        let Exec { env: _, cwd, user, terminal, stdin, command: _ } = &mut plan.spec.command;
+        let Exec { env: _, cwd, user, terminal, stdin, limits, command: _ } = &mut plan.spec.command;
+        limits.clone_from(&options.ulimit);
         if let Some(folder) = &options.workdir {
             *cwd = Some(folder.clone().into());
         }

@@ -24,7 +24,8 @@ pub fn command(image: &ImageConfig, asked: Vec<OsString>) -> Result<Exec, Failur
         return Err("the image names no command: give one behind it".into());
     }
     let said = |text: &String| (!text.is_empty()).then(|| text.clone());
-    let user = Some(said(&image.user).unwrap_or_else(|| "0:0".to_owned()));
+    // Without a user it is root, with the groups that the image's files list root in.
+    let user = said(&image.user);
     Ok(Exec { cwd: said(&image.workdir).map(Word::from), user, ..Exec::new(words) })
 }
 
@@ -76,7 +77,7 @@ mod tests {
     #[test]
     fn user_and_folder_are_the_image_s_or_root_s() {
         let plain = command(&image(&[], &["sh"]), vec![]).unwrap();
-        assert_eq!((plain.user.as_deref(), plain.cwd), (Some("0:0"), None));
+        assert_eq!((plain.user.as_deref(), plain.cwd), (None, None));
         let said = ImageConfig { user: "www".to_owned(), workdir: "/srv".to_owned(), ..image(&[], &["sh"]) };
         let said = command(&said, vec![]).unwrap();
         assert_eq!((said.user.as_deref(), said.cwd), (Some("www"), Some("/srv".into())));
