@@ -45,6 +45,12 @@ pub enum Error {
     Ambiguous(String),
     #[error("neither XDG_DATA_HOME nor HOME says where images are to be kept")]
     NoHome,
+    #[error("the image of the name '{name}' is damaged or gone: import or pull it again, or `illico rmi {name}`")]
+    Broken { name: String },
+    #[error("the image {id} has lost its file '{}': import or pull it again, or remove it", path.display())]
+    NoRoot { id: Digest, path: PathBuf },
+    #[error("names of images were damaged ('{}'): pull or import what is wanted, then remove that file", path.display())]
+    Names { path: PathBuf },
     #[error("the store's record '{}' is damaged: remove it", path.display())]
     Record { path: PathBuf, source: serde_json::Error },
 }

@@ -24,10 +24,13 @@ impl Store {
     pub fn resolve(&self, source: &ImageSource, watch: Watch<'_>) -> Result<Image, Error> {
         match source {
             ImageSource::Registry(name) => {
-                if let Some(id) = self.find(name)?
-                    && let Some(image) = self.image(id)?
-                {
-                    return Ok(image);
+                if let Some(id) = self.find(name)? {
+                    // A local name never becomes a registry's because its image is damaged.
+                    let broken = || Error::Broken { name: name.familiar() };
+                    return self.image(id)?.ok_or_else(broken);
+                }
+                if !self.names_are_known() {
+                    return Err(Error::Names { path: self.damaged_names() });
                 }
                 self.pull(name, watch)
             }
@@ -43,11 +46,27 @@ impl Store {
 
     /// The image that a registry has under this name now.
     pub fn pull(&self, name: &Reference, watch: Watch<'_>) -> Result<Image, Error> {
-        let image = self.add(&registry::open(name, self.plain_http)?, watch)?;
-        if let Some(id) = image.id {
-            self.tag(name, id)?;
+        loop {
+            let image = self.add(&registry::open(name, self.plain_http)?, watch)?;
+            if self.has_tagged(name, &image)? {
+                return Ok(image);
+            }
         }
-        Ok(image)
+    }
+
+    /// Puts what is at a path into the store under a name.
+    pub fn import_as(&self, source: &ImageSource, name: &Reference, watch: Watch<'_>) -> Result<Image, Error> {
+        loop {
+            let image = self.import(source, watch)?;
+            if self.has_tagged(name, &image)? {
+                return Ok(image);
+            }
+        }
+    }
+
+    /// False: another process removed the image before it had its name, and it is to be made again.
+    fn has_tagged(&self, name: &Reference, image: &Image) -> Result<bool, Error> {
+        image.id.map_or(Ok(true), |id| self.tag(name, id))
     }
 
     /// Puts what is at a path into the store.

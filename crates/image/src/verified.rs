@@ -26,6 +26,8 @@ pub struct Verified<R> {
 pub enum WrongContent {
     #[error("its digest is {found}, and {wanted} was asked for")]
     Digest { found: Digest, wanted: Digest },
+    #[error("it has more than {0} bytes")]
+    TooLarge(u64),
     #[error("it is longer than its descriptor says")]
     Longer,
     #[error("it is {0} bytes shorter than its descriptor says")]
@@ -37,6 +39,23 @@ impl<R: Read> Verified<R> {
     pub fn new(inner: R, size: u64, digest: Digest) -> Self {
         Self { inner: Some(Summed::new(inner)), left: size, digest }
     }
+}
+
+impl<R: Read> Verified<R> {
+    /// All of it, checked: at most `max` bytes, and an error if it is longer.
+    pub fn bytes(self, max: u64) -> io::Result<Vec<u8>> {
+        read_at_most(self, max)
+    }
+}
+
+/// All that a reader has, to its very end; longer content is an error and never cut.
+pub(crate) fn read_at_most(reader: impl Read, max: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    reader.take(max.saturating_add(1)).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > max {
+        return Err(wrong(WrongContent::TooLarge(max)));
+    }
+    Ok(bytes)
 }
 
 impl<R: Read> Read for Verified<R> {
@@ -74,6 +93,15 @@ mod tests {
 
     fn read(content: &[u8], size: u64, digest: Digest) -> Result<usize, String> {
         Verified::new(content, size, digest).read_to_end(&mut Vec::new()).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn content_over_the_limit_is_refused_and_not_cut() {
+        let long = vec![b' '; 100];
+        let verified = |max| Verified::new(&long[..], 100, Digest::of(b"other")).bytes(max);
+        assert_eq!(verified(99).unwrap_err().to_string(), "it has more than 99 bytes");
+        assert!(verified(100).unwrap_err().to_string().starts_with("its digest is"));
+        assert_eq!(Verified::new(&long[..], 100, Digest::of(&long)).bytes(100).unwrap().len(), 100);
     }
 
     #[test]

@@ -14,13 +14,7 @@ pub fn run(options: &Import) -> Result<Status, Failure> {
     let path = options.path.to_str().ok_or_else(|| format!("the path '{}' is not UTF-8", options.path.display()))?;
     let source = ImageSource::at(path)?;
     let store = Store::of_user()?.with_limits(options.unpack.limits());
-    unpack(&options.unpack, |watch| {
-        let image = store.import(&source, watch)?;
-        if let Some(id) = image.id {
-            store.tag(&options.name, id)?;
-        }
-        Ok(image)
-    })
+    unpack(&options.unpack, |watch| store.import_as(&source, &options.name, watch))
 }
 
 /// Pulls it.

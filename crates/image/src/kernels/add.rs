@@ -1,10 +1,13 @@
 //! Putting a kernel into the store: a copy, whole or not at all.
 
 use std::fs::{self, File};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{FlockOperation, flock};
+
 use super::choose::release_of;
-use super::{IMAGE, Kernel, KernelError, Kernels, MODULES, RECORD, Record, check_name};
+use super::{HELD, IMAGE, Kernel, KernelError, Kernels, MODULES, RECORD, Record, check_name};
 use crate::modules::Tree;
 
 /// What of a modules folder is kept beside the modules themselves.
@@ -18,7 +21,7 @@ impl Kernels {
         if let Some(folder) = modules {
             check_modules(folder, &release)?;
         }
-        let part = self.part(name)?;
+        let part = self.part()?;
         let kept = part.0.join(IMAGE);
         fs::copy(image, &kept).map_err(KernelError::file("copy", image))?;
         if let Some(folder) = modules {
@@ -35,11 +38,27 @@ impl Kernels {
     }
 
     /// A folder for a kernel that is being put together.
-    pub(super) fn part(&self, name: &str) -> Result<Part, KernelError> {
+    pub(super) fn part(&self) -> Result<Part, KernelError> {
         self.make_folder()?;
-        let folder = self.folder.join(format!(".{name}.{}.part", std::process::id()));
-        fs::create_dir(&folder).map_err(KernelError::file("make the folder", &folder))?;
-        Ok(Part(folder))
+        let _lock = self.lock()?;
+        self.remove_leftovers()?;
+        // Parts that are left have living makers, so the first free number is this maker's alone.
+        let mut number = 0_u64;
+        let folder = loop {
+            let folder = self.folder.join(format!(".{number}.part"));
+            match fs::create_dir(&folder) {
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => number = number.saturating_add(1),
+                made => {
+                    made.map_err(KernelError::file("make the folder", &folder))?;
+                    break folder;
+                }
+            }
+        };
+        let path = folder.join(HELD);
+        let held = File::create(&path).map_err(KernelError::file("write", &path))?;
+        let locked = flock(&held, FlockOperation::NonBlockingLockExclusive);
+        locked.map_err(|errno| KernelError::file("lock", &path)(errno.into()))?;
+        Ok(Part(folder, held))
     }
 
     /// Gives it its name.
@@ -51,6 +70,9 @@ impl Kernels {
             .and_then(|file| rustix::fs::syncfs(file).map_err(Into::into))
             .map_err(KernelError::file("write", &path))?;
         let folder = self.folder.join(name);
+        let _lock = self.lock()?;
+        let held = part.0.join(HELD);
+        fs::remove_file(&held).map_err(KernelError::file("remove", &held))?;
         match fs::rename(&part.0, &folder) {
             Ok(()) => self.named(name),
             // Another one of this name was faster.
@@ -62,7 +84,7 @@ impl Kernels {
 
 /// Gone when dropped, unless it was renamed.
 #[derive(Debug)]
-pub(super) struct Part(pub(super) PathBuf);
+pub(super) struct Part(pub(super) PathBuf, #[expect(dead_code, reason = "closing it releases the lock")] File);
 
 impl Drop for Part {
     fn drop(&mut self) {

@@ -24,7 +24,7 @@ impl Kernels {
         let release = package.trim_start_matches("linux-image-").trim_start_matches("unsigned-").to_owned();
         let name = name.map_or_else(|| release.clone(), str::to_owned);
         self.check_free(&name)?;
-        let part = self.part(&name)?;
+        let part = self.part()?;
         watch(&format!("downloading {package}"));
         // apt warns about folders that its own user cannot enter; only a failure is of interest.
         said(Command::new("apt-get").args(["download", &package]).current_dir(&part.0))?;

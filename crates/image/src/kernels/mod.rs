@@ -5,6 +5,8 @@
 //! | `NAME/vmlinuz` | the kernel, packed or not: its bytes say which |
 //! | `NAME/modules/` | its `lib/modules/<release>` |
 //! | `NAME/kernel.json` | its record |
+//! | `.lock` | held (flock) while a kernel appears or goes |
+//! | `.N.part/` | a kernel that is being put together; its file `held` is locked by its maker |
 //! | `default` | the name of the kernel that guests have if nobody says otherwise |
 //!
 //! A kernel is put together in a folder of another name, which is then renamed: there are no half ones.
@@ -15,11 +17,12 @@ mod error;
 mod fetch;
 mod recognise;
 
-use std::fs::{self, DirBuilder};
+use std::fs::{self, DirBuilder, File};
 use std::io;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 
 use crate::modules::Tree;
@@ -35,6 +38,10 @@ const IMAGE: &str = "vmlinuz";
 const MODULES: &str = "modules";
 const RECORD: &str = "kernel.json";
 const DEFAULT: &str = "default";
+/// No name of a kernel begins with a dot.
+const LOCK: &str = ".lock";
+/// In a part: locked by its maker.
+const HELD: &str = "held";
 
 /// A kernel that a guest can have.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -132,13 +139,15 @@ impl Kernels {
     /// The name of the kernel that was made the default one.
     pub fn default_name(&self) -> Option<String> {
         let name = fs::read_to_string(self.folder.join(DEFAULT)).ok()?;
-        Some(name.trim_end().to_owned())
+        // What a full disk left of the file chooses no kernel.
+        Some(name.trim_end().to_owned()).filter(|name| name == HOST || check_name(name).is_ok())
     }
 
     /// Makes this kernel the one that guests have.
     pub fn set_default(&self, name: &str) -> Result<(), KernelError> {
         self.named(name)?;
         self.make_folder()?;
+        let _lock = self.lock()?;
         let (path, part) = (self.folder.join(DEFAULT), self.folder.join(".default.part"));
         fs::write(&part, format!("{name}\n")).map_err(KernelError::file("write", &part))?;
         fs::rename(&part, &path).map_err(KernelError::file("write", &path))
@@ -149,10 +158,16 @@ impl Kernels {
         if name == HOST {
             return Err(KernelError::HostStays);
         }
-        let kernel = self.stored(name).ok_or_else(|| self.unknown(name))?;
-        // Under another name first, so that nobody finds half of it.
-        let doomed = self.folder.join(format!(".{name}.{}.gone", std::process::id()));
-        let folder = self.folder.join(&kernel.name);
+        check_name(name)?;
+        let folder = self.folder.join(name);
+        // One whose record is damaged can be removed as well.
+        if !folder.is_dir() {
+            return Err(self.unknown(name));
+        }
+        let _lock = self.lock()?;
+        self.remove_leftovers()?;
+        // Under another name first, so that no reader finds half of it.
+        let doomed = self.folder.join(format!(".{name}.gone"));
         fs::rename(&folder, &doomed).map_err(KernelError::file("remove", &folder))?;
         if self.default_name().as_deref() == Some(name) {
             let _ = fs::remove_file(self.folder.join(DEFAULT));
@@ -187,10 +202,57 @@ impl Kernels {
         KernelError::Unknown { name: name.to_owned(), known }
     }
 
+    /// Removes what interrupted programs left. Says how many bytes that were.
+    pub fn prune(&self) -> Result<u64, KernelError> {
+        if !self.folder.is_dir() {
+            return Ok(0);
+        }
+        let _lock = self.lock()?;
+        self.remove_leftovers()
+    }
+
+    /// Held (flock) while a kernel appears or goes. The kernel of the host releases it when its holder dies.
+    fn lock(&self) -> Result<File, KernelError> {
+        let path = self.folder.join(LOCK);
+        let file = File::options().create(true).truncate(false).write(true).open(&path);
+        let file = file.map_err(KernelError::file("open", &path))?;
+        let locked = flock(&file, FlockOperation::LockExclusive);
+        locked.map_err(|errno| KernelError::file("lock", &path)(errno.into()))?;
+        Ok(file)
+    }
+
+    /// Removes parts whose makers are dead: no process holds the lock on their file `held`. Takes the store's lock for granted.
+    fn remove_leftovers(&self) -> Result<u64, KernelError> {
+        let mut bytes = 0_u64;
+        for entry in fs::read_dir(&self.folder).map_err(KernelError::file("list", &self.folder))?.flatten() {
+            let path = entry.path();
+            let name = entry.file_name();
+            let name = name.as_encoded_bytes();
+            if !name.starts_with(b".") || !(name.ends_with(b".part") || name.ends_with(b".gone")) {
+                continue;
+            }
+            let held = File::open(path.join(HELD)).ok();
+            if held.as_ref().is_some_and(|held| flock(held, FlockOperation::NonBlockingLockExclusive).is_err()) {
+                continue;
+            }
+            bytes = bytes.saturating_add(size_on_disk(&path));
+            let removed = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+            removed.map_err(KernelError::file("remove", &path))?;
+        }
+        Ok(bytes)
+    }
+
     fn make_folder(&self) -> Result<(), KernelError> {
         let made = DirBuilder::new().recursive(true).mode(0o700).create(&self.folder);
         made.map_err(KernelError::file("make the folder", &self.folder))
     }
+}
+
+fn size_on_disk(path: &Path) -> u64 {
+    let Ok(metadata) = path.symlink_metadata() else { return 0 };
+    let own = metadata.blocks().saturating_mul(512);
+    let below = fs::read_dir(path).into_iter().flatten().flatten().map(|entry| size_on_disk(&entry.path()));
+    if metadata.is_dir() { below.fold(own, u64::saturating_add) } else { own }
 }
 
 /// Names are those of folders, and no options.

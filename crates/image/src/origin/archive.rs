@@ -13,6 +13,7 @@ use super::Origin;
 use crate::error::Error;
 use crate::oci::{DOCUMENT_MAX, DocumentError};
 use crate::tar::{BLOCK, Reader, TarError, Type};
+use crate::verified::read_at_most;
 
 /// More entries than any saved image has: from here on a tar is a root file system.
 const ENTRIES_MAX: usize = 20_000;
@@ -149,10 +150,8 @@ impl DockerArchive {
         let name = path.display().to_string();
         let missing = |what: &str| Error::Missing { image: name.clone(), what: what.to_owned() };
         let read = |file: &str| {
-            let mut bytes = Vec::new();
             let part = archive.open(file.as_bytes()).ok_or_else(|| missing(file))?;
-            part.take(DOCUMENT_MAX).read_to_end(&mut bytes).map_err(Error::file("read", path))?;
-            Ok(bytes)
+            read_at_most(part, DOCUMENT_MAX).map_err(Error::file("read", path))
         };
         let mut saved: Vec<Saved> = serde_json::from_slice(&read("manifest.json")?)
             .map_err(|source| DocumentError::Json { what: "manifest.json", source })

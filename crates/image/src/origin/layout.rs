@@ -1,7 +1,7 @@
 //! OCI layouts (OCI image specification, "Image Layout"): a folder, or an archive of one, with blobs by their digest.
 
 use std::fs::File;
-use std::io::{Read, Take};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use super::archive::Archive;
@@ -9,7 +9,7 @@ use super::oci_image::{Blobs, OciImage};
 use crate::digest::Digest;
 use crate::error::Error;
 use crate::oci::{DOCUMENT_MAX, Descriptor, Document, for_this_machine};
-use crate::verified::Verified;
+use crate::verified::{Verified, read_at_most};
 
 /// Annotation of an index: the name of the image, often only its tag.
 const REF_NAME: &str = "org.opencontainers.image.ref.name";
@@ -53,9 +53,8 @@ impl Blobs for Files {
 /// The image of this name in the layout, or its only one.
 pub(crate) fn open(files: Files, path: &Path, wanted: Option<&str>) -> Result<OciImage<Files>, Error> {
     let name = path.display().to_string();
-    let mut index = Vec::new();
-    let read = bounded(files.file(&name, "index.json")?).read_to_end(&mut index);
-    read.map_err(Error::file("read", path.join("index.json")))?;
+    let index = read_at_most(files.file(&name, "index.json")?, DOCUMENT_MAX);
+    let index = index.map_err(Error::file("read", path.join("index.json")))?;
     let Document::Index(manifests) = Document::parse(&index).map_err(Error::document(&name))? else {
         return Err(Error::Missing { image: name, what: "list of manifests in its index.json".to_owned() });
     };
@@ -99,16 +98,9 @@ fn choose<'a>(manifests: &'a [Descriptor], wanted: Option<&str>, image: &str) ->
 }
 
 fn read_blob(files: &Files, image: &str, blob: &Descriptor) -> Result<Vec<u8>, Error> {
-    let mut bytes = Vec::new();
-    let read = bounded(files.open(image, blob)?).read_to_end(&mut bytes);
-    read.map_err(Error::file("read", path_of(blob.digest)))?;
-    Ok(bytes)
+    read_at_most(files.open(image, blob)?, DOCUMENT_MAX).map_err(Error::file("read", path_of(blob.digest)))
 }
 
 fn path_of(digest: Digest) -> String {
     format!("blobs/sha256/{}", digest.hex())
-}
-
-fn bounded<R: Read>(reader: R) -> Take<R> {
-    reader.take(DOCUMENT_MAX)
 }

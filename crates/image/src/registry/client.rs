@@ -17,7 +17,7 @@ use super::{RegistryError, checked, credentials};
 use crate::digest::Digest;
 use crate::oci::DOCUMENT_MAX;
 use crate::reference::Reference;
-use crate::verified::WrongContent;
+use crate::verified::{WrongContent, read_at_most};
 
 /// The media types of manifests and indexes: the specification's and Docker's.
 const MANIFESTS: &str = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, \
@@ -77,9 +77,8 @@ impl Client {
     pub(super) fn manifest(&self, reference: &str, wanted: Option<Digest>) -> Result<Vec<u8>, RegistryError> {
         let response = self.get(&format!("{}/manifests/{reference}", self.base), 0)?;
         let said = response.headers().get("docker-content-digest").and_then(|value| value.to_str().ok()?.parse().ok());
-        let mut bytes = Vec::new();
-        let read = response.into_body().into_reader().take(DOCUMENT_MAX).read_to_end(&mut bytes);
-        read.map_err(|error| self.unreadable(error))?;
+        let read = read_at_most(response.into_body().into_reader(), DOCUMENT_MAX);
+        let bytes = read.map_err(|error| self.unreadable(error))?;
         if let Some(wanted) = wanted.or(said) {
             checked(&bytes, wanted).map_err(|source| RegistryError::Wrong { host: self.host.clone(), source })?;
         }

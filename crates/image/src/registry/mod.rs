@@ -61,10 +61,8 @@ impl Blobs for Client {
     }
 
     fn configuration(&self, image: &str, descriptor: &Descriptor) -> Result<Vec<u8>, Error> {
-        let mut bytes = Vec::new();
-        let read = blob(self, descriptor).take(DOCUMENT_MAX).read_to_end(&mut bytes);
-        read.map_err(|error| Error::Registry { image: image.to_owned(), source: self.unreadable(error) })?;
-        Ok(bytes)
+        let read = blob(self, descriptor).bytes(DOCUMENT_MAX);
+        read.map_err(|error| Error::Registry { image: image.to_owned(), source: self.unreadable(error) })
     }
 
     fn open(&self, _image: &str, descriptor: &Descriptor) -> Result<Box<dyn Read + '_>, Error> {

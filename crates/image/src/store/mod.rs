@@ -5,7 +5,8 @@
 //! | `HEX.erofs` (`.ext4`, `.squashfs`) | the root file system of the image with this digest |
 //! | `HEX.json` | its record: an image is there if and only if this file is |
 //! | `names.json` | which names lead to which digests |
-//! | `lock` | held (flock) while names change |
+//! | `names.json.damaged` | names that could not be read; while it is there, no image is removed for want of a name |
+//! | `lock` | held (flock) while an image or a name appears or goes |
 //! | `*.part` | an image that is being made, held by its maker; whoever finds one that nobody holds may remove it |
 //!
 //! Every file is written under another name, synced and renamed, so that a reader finds all of it or nothing, whatever
@@ -74,8 +75,8 @@ impl Store {
 
     /// The store in this folder, which is made if need be.
     pub fn open(folder: &Path) -> Result<Self, Error> {
-        let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
-        made.map_err(Error::file("make the folder", folder))?;
+        // A folder that cannot be made holds no images: lists are empty, and what writes says why it cannot.
+        let _ = DirBuilder::new().recursive(true).mode(0o700).create(folder);
         Ok(Self { folder: folder.to_owned(), limits: Limits::default(), plain_http: false })
     }
 
@@ -91,9 +92,13 @@ impl Store {
         Self { plain_http, ..self }
     }
 
-    /// An image by its digest.
+    /// An image by its digest. One whose record is damaged is not there, and is made anew by the next import of it.
     pub fn image(&self, id: Digest) -> Result<Option<Image>, Error> {
-        let Some(record) = record::read(&self.record_path(id))? else { return Ok(None) };
+        let record = match record::read(&self.record_path(id)) {
+            Err(Error::Record { .. }) => None,
+            read => read?,
+        };
+        let Some(record) = record else { return Ok(None) };
         let path = self.root_path(id, record.kind);
         // Somebody may have removed the file by hand.
         if !path.is_file() {
@@ -102,13 +107,14 @@ impl Store {
         Ok(Some(Image { id: Some(id), root: RootFile { path, kind: record.kind }, config: record.config }))
     }
 
-    /// All images, by their names and the unnamed last.
+    /// All whole images, by their names and the unnamed last. What is damaged is left to [`Store::damage`].
     pub fn list(&self) -> Result<Vec<Stored>, Error> {
         let names = self.names()?;
         let mut all = Vec::new();
         for id in self.ids()? {
-            let Some(record) = record::read(&self.record_path(id))? else { continue };
-            let disk = self.root_path(id, record.kind).metadata().map_or(0, |file| file.blocks().saturating_mul(512));
+            let Ok(Some(record)) = record::read(&self.record_path(id)) else { continue };
+            let Ok(file) = self.root_path(id, record.kind).metadata() else { continue };
+            let disk = file.blocks().saturating_mul(512);
             let names = names.iter().filter(|&(_, &one)| one == id);
             let names = names
                 .map(|(name, _)| name.parse().map_or_else(|_| name.clone(), |one: crate::Reference| one.familiar()));
@@ -144,11 +150,12 @@ impl Store {
                 id
             }
         };
-        self.write_names(&names, &lock)?;
+        // The image goes before the file of names is written: on a full disk, that makes the room for it.
         if !names.values().any(|&one| one == id) {
             self.remove_image(id)?;
             removed.push(id.to_string());
         }
+        self.write_names(&names, &lock)?;
         Ok(removed)
     }
 
@@ -157,8 +164,10 @@ impl Store {
         let lock = self.lock()?;
         let names = self.names()?;
         let (mut count, mut bytes) = (0, 0_u64);
+        // Without all names, an image without one may be wanted.
+        let known = self.names_are_known();
         for stored in self.list()? {
-            if !names.values().any(|&one| one == stored.id) {
+            if known && !names.values().any(|&one| one == stored.id) {
                 self.remove_image(stored.id)?;
                 count += 1;
                 bytes = bytes.saturating_add(stored.disk);
@@ -167,6 +176,29 @@ impl Store {
         bytes = bytes.saturating_add(self.remove_leftovers()?);
         drop(lock);
         Ok((count, bytes))
+    }
+
+    /// What is wrong with the store, each with its remedy. None of it keeps other images from being used.
+    pub fn damage(&self) -> Vec<Error> {
+        let mut damage = Vec::new();
+        if !self.names_are_known() {
+            damage.push(Error::Names { path: self.damaged_names() });
+        }
+        for id in self.ids().unwrap_or_default() {
+            match record::read(&self.record_path(id)) {
+                Err(error) => damage.push(error),
+                Ok(Some(record)) if !self.root_path(id, record.kind).is_file() => {
+                    damage.push(Error::NoRoot { id, path: self.root_path(id, record.kind) });
+                }
+                Ok(_) => {}
+            }
+        }
+        for (name, id) in self.names().unwrap_or_default() {
+            if !self.record_path(id).exists() {
+                damage.push(Error::Broken { name });
+            }
+        }
+        damage
     }
 
     pub(crate) fn folder(&self) -> &Path {
@@ -187,7 +219,10 @@ impl Store {
     }
 
     fn files(&self) -> Result<Vec<String>, Error> {
-        let entries = fs::read_dir(&self.folder).map_err(Error::file("list", &self.folder))?;
+        let entries = match fs::read_dir(&self.folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries.map_err(Error::file("list", &self.folder))?,
+        };
         let names = entries.filter_map(Result::ok).filter_map(|entry| entry.file_name().into_string().ok());
         Ok(names.collect())
     }
@@ -223,19 +258,22 @@ impl Store {
             let path = self.folder.join(&name);
             let Ok(metadata) = path.metadata() else { continue };
             let (stem, end) = name.rsplit_once('.').unwrap_or((&name, ""));
+            // Held until the file is gone, so that a maker that opens it meanwhile sees that and begins again.
+            let mut held = None;
             let orphan = match end {
-                "erofs" | "ext4" | "squashfs" => match Digest::from_hex(stem) {
-                    // Its maker renames it and writes the record after that, and holds the part meanwhile.
-                    Ok(id) => !self.record_path(id).exists() && part::is_free(&self.part_path(stem)),
-                    Err(_) => false,
-                },
-                "part" => part::is_free(&path),
+                // Its maker renames it and writes the record under the lock that is held here.
+                "erofs" | "ext4" | "squashfs" => Digest::from_hex(stem).is_ok_and(|id| !self.record_path(id).exists()),
+                "part" => {
+                    held = part::take_free(&path);
+                    held.is_some()
+                }
                 _ => false,
             };
             if orphan {
                 remove(&path)?;
                 bytes = bytes.saturating_add(metadata.blocks().saturating_mul(512));
             }
+            drop(held);
         }
         Ok(bytes)
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::ErrorKind;
+use std::path::PathBuf;
 
 use rustix::fs::{FlockOperation, flock};
 
@@ -21,14 +22,31 @@ impl Store {
         Ok(self.names()?.get(&name.to_string()).copied())
     }
 
-    /// Lets a name lead to an image, whatever it led to before.
-    pub fn tag(&self, name: &Reference, id: Digest) -> Result<(), Error> {
+    /// Lets a name lead to an image, whatever it led to before. False: the image is not there (any more), and nothing
+    /// was changed.
+    pub fn tag(&self, name: &Reference, id: Digest) -> Result<bool, Error> {
         let lock = self.lock()?;
+        if self.image(id)?.is_none() {
+            return Ok(false);
+        }
         let mut names = self.names()?;
         if names.insert(name.to_string(), id) != Some(id) {
             self.write_names(&names, &lock)?;
         }
-        Ok(())
+        Ok(true)
+    }
+
+    /// Whether all names that were ever given can be read.
+    pub(crate) fn names_are_known(&self) -> bool {
+        let is_whole = match fs::read(self.folder.join("names.json")) {
+            Ok(text) => serde_json::from_slice::<BTreeMap<String, String>>(&text).is_ok(),
+            Err(error) => error.kind() == ErrorKind::NotFound,
+        };
+        is_whole && !self.damaged_names().exists()
+    }
+
+    pub(crate) fn damaged_names(&self) -> PathBuf {
+        self.folder.join("names.json.damaged")
     }
 
     pub(super) fn lock(&self) -> Result<Lock, Error> {
@@ -46,12 +64,16 @@ impl Store {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Names::new()),
             Err(error) => return Err(Error::file("read", path)(error)),
         };
-        let names: BTreeMap<String, String> =
-            serde_json::from_slice(&text).map_err(|source| Error::Record { path, source })?;
+        // A damaged file has no names that could be used; it must not keep images from being listed or removed.
+        let names: BTreeMap<String, String> = serde_json::from_slice(&text).unwrap_or_default();
         Ok(names.into_iter().filter_map(|(name, id)| Some((name, id.parse().ok()?))).collect())
     }
 
     pub(super) fn write_names(&self, names: &Names, _: &Lock) -> Result<(), Error> {
+        let path = self.folder.join("names.json");
+        if path.exists() && !self.names_are_known() && !self.damaged_names().exists() {
+            fs::rename(&path, self.damaged_names()).map_err(Error::file("rename", &path))?;
+        }
         let names: BTreeMap<&String, String> = names.iter().map(|(name, id)| (name, id.to_string())).collect();
         record::write_json(&self.folder, "names.json", &names)
     }

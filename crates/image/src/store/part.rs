@@ -1,7 +1,7 @@
 //! An image that is being made. Its file has a lock, which the kernel lets go of when its maker dies, however it dies.
 
 use std::fs::{self, File};
-use std::io::{self, ErrorKind};
+use std::io;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -64,12 +64,15 @@ impl Store {
         // No guest shall write into what others start from.
         let readonly = fs::Permissions::from_mode(0o444);
         let path = self.root_path(id, record.kind);
+        // From the file's name to its record, so that prune sees both or neither.
+        let lock = self.lock()?;
         let renamed = part.file.set_permissions(readonly).and_then(|()| part.file.sync_all());
         renamed.and_then(|()| fs::rename(&part.path, &path)).map_err(Error::file("write", &path))?;
         part.kept = true;
         sync_folder(self.folder())?;
         let name = format!("{}.json", id.hex());
         record::write_json(self.folder(), &name, &record)?;
+        drop(lock);
         Ok(Image { id: Some(id), root: RootFile { path, kind: record.kind }, config: record.config })
     }
 }
@@ -89,12 +92,10 @@ impl Drop for Part {
     }
 }
 
-/// Whether nobody makes this part.
-pub(super) fn is_free(path: &Path) -> bool {
-    match File::open(path) {
-        Ok(file) => flock(&file, FlockOperation::NonBlockingLockShared).is_ok(),
-        Err(error) => error.kind() == ErrorKind::NotFound,
-    }
+/// A part whose maker is dead, locked.
+pub(super) fn take_free(path: &Path) -> Option<File> {
+    let file = File::open(path).ok()?;
+    (flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok() && is_at(&file, path)).then_some(file)
 }
 
 fn open(path: &Path) -> Result<File, Error> {

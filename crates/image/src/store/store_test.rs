@@ -104,11 +104,17 @@ fn a_record_without_its_file_system_is_no_image() {
 }
 
 #[test]
-fn a_damaged_record_is_told() {
+fn a_damaged_record_is_skipped_reported_and_repaired() {
     let (_folder, store) = store();
     let id = imported(&store, "a");
     fs::write(store.record_path(id), "{").unwrap();
-    assert!(store.image(id).unwrap_err().to_string().ends_with("is damaged: remove it"));
+    assert!(store.damage()[0].to_string().ends_with("is damaged: remove it"));
+    assert!(store.list().unwrap().is_empty());
+    assert_eq!(imported(&store, "a"), id, "made anew");
+    assert_eq!((store.list().unwrap().len(), store.damage().len()), (1, 0));
+    fs::write(store.record_path(id), "{").unwrap();
+    store.remove(&id.hex()).unwrap();
+    assert!(files(&store).is_empty());
 }
 
 #[test]
@@ -130,4 +136,70 @@ fn who_makes_the_same_image_waits_and_then_finds_it() {
     assert!(found, "made by whoever was first");
     drop(part);
     assert_eq!(files(&store).len(), 2);
+}
+
+#[test]
+fn an_empty_file_of_names_costs_no_image() {
+    let (_folder, store) = store();
+    let id = imported(&store, "a");
+    assert!(store.tag(&reference("web"), id).unwrap());
+    fs::write(store.folder.join("names.json"), "").unwrap();
+    assert_eq!(store.prune().unwrap().0, 0);
+    assert_eq!(store.list().unwrap().len(), 1);
+    let resolved = store.resolve(&ImageSource::Registry(reference("web")), &mut unwatched);
+    assert!(matches!(resolved, Err(Error::Names { .. })), "no registry is asked for what may be local");
+    assert!(store.tag(&reference("other"), id).unwrap());
+    assert!(matches!(store.damage()[..], [Error::Names { .. }]));
+    fs::remove_file(store.damaged_names()).unwrap();
+    assert_eq!(store.list().unwrap()[0].names, ["other:latest"]);
+}
+
+#[test]
+fn a_broken_local_name_asks_no_registry() {
+    let (_folder, store) = store();
+    let id = imported(&store, "a");
+    store.tag(&reference("web"), id).unwrap();
+    fs::remove_file(store.root_path(id, RootKind::Erofs)).unwrap();
+    let resolved = store.resolve(&ImageSource::Registry(reference("web")), &mut unwatched);
+    assert!(matches!(resolved, Err(Error::Broken { .. })));
+    assert!(store.list().unwrap().is_empty(), "not listed as 0 B");
+    assert!(matches!(store.damage()[0], Error::NoRoot { .. }));
+}
+
+#[test]
+fn an_image_that_is_gone_gets_no_name() {
+    let (_folder, store) = store();
+    let id = imported(&store, "a");
+    store.prune().unwrap();
+    assert!(!store.tag(&reference("web"), id).unwrap());
+    assert_eq!(store.find(&reference("web")).unwrap(), None);
+}
+
+#[test]
+fn a_store_that_cannot_be_made_is_empty() {
+    let store = Store::open(Path::new("/proc/no/such/folder")).unwrap();
+    assert!(store.list().unwrap().is_empty());
+}
+
+#[test]
+fn what_was_imported_beside_prune_is_there() {
+    let (folder, store) = store();
+    let done = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                store.prune().unwrap();
+            }
+        });
+        for number in 0..60 {
+            let path = folder.path().join(format!("{number}.tar"));
+            fs::write(&path, Archive::new().file("file", format!("{number}").as_bytes()).end()).unwrap();
+            let name = reference(&format!("image{number}"));
+            let id = store.import_as(&ImageSource::Tar { path, name: None }, &name, &mut unwatched).unwrap().id;
+            assert_eq!(store.find(&name).unwrap(), id);
+        }
+        done.store(true, std::sync::atomic::Ordering::Relaxed);
+    });
+    assert_eq!(store.list().unwrap().iter().filter(|image| !image.names.is_empty()).count(), 60);
+    assert!(store.damage().is_empty());
 }
