@@ -77,7 +77,7 @@ fuzz_target!(|plan: Plan| {
                     assert!(failed.is_none() && bench.available_index() != taken);
                     assert_eq!(chain.head(), bench.u16(bench.available_entry_at(taken)));
                     if matches!(step, Step::Untake) {
-                        queue.untake(chain);
+                        queue.undo_pop(chain);
                     } else {
                         taken = taken.wrapping_add(1);
                         hand.push(chain);

@@ -81,6 +81,8 @@ pub struct PciBus {
     ecam: Ecam,
     /// Set by the guest's first look at configuration space.
     seen: Once,
+    /// Configuration space as memory of the guest, but for while a read of it has effects.
+    shown: Mutex<Option<SlotId>>,
     functions: Vec<Mutex<Function>>,
 }
 
@@ -91,7 +93,13 @@ impl PciBus {
             let (kicks, complaints) = (Kicks::default(), Complaints::default());
             Mutex::new(Function { transport, memory, placed: None, kicks, complaints })
         };
-        Self { vm, ecam, seen: Once::new(), functions: functions.into_iter().map(function).collect() }
+        Self {
+            vm,
+            ecam,
+            seen: Once::new(),
+            shown: Mutex::new(None),
+            functions: functions.into_iter().map(function).collect(),
+        }
     }
 
     /// How many functions there are.
@@ -111,27 +119,40 @@ impl PciBus {
         self.functions.is_empty()
     }
 
-    /// The guest has looked at configuration space: from now on it and the BARs are memory (see
-    /// `first_look`). A BAR that does not decode yet will, and where it is now unless the guest moves it.
+    /// The guest has looked at configuration space: from now on it is memory (see `first_look`), and a BAR is while it
+    /// decodes.
     fn seen(&self) {
         self.seen.call_once(|| {
             self.ecam.leave_out_all_but(self.functions.len());
-            let shown = self.vm.map_window(ECAM, &self.ecam.0, false).map(drop);
-            let placed = self
-                .functions
-                .iter()
-                .enumerate()
-                .try_for_each(|(index, function)| self.place(&mut lock(function), Some(initial_bar(index))));
-            if let Err(error) = shown.and(placed) {
-                say(&format!("the PCI bus cannot be shown to the guest: {error}"));
-            }
+            self.show(true);
         });
+    }
+
+    /// Makes configuration space memory of the guest, or has its reads exit.
+    fn show(&self, wanted: bool) {
+        let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        let done = match (shown.take(), wanted) {
+            (None, true) => self.vm.map_window(ECAM, &self.ecam.0, false).map(|slot| *shown = Some(slot)),
+            (Some(slot), false) => self.vm.unmap(slot),
+            (as_it_was, _) => {
+                *shown = as_it_was;
+                Ok(())
+            }
+        };
+        if let Err(error) = done {
+            say(&format!("configuration space cannot be shown to the guest: {error}"));
+        }
     }
 
     /// A read of configuration space, at an offset of ECAM: the first, or on a host that exits for all.
     pub fn read_config(&self, offset: u64, out: &mut [u8]) {
         self.seen();
-        if let Some(part) = self.ecam.0.part(offset as usize, out.len()) {
+        let index = (offset / DEVICE_STRIDE).checked_sub(1);
+        if let Some(function) =
+            index.and_then(|index| self.functions.get(index as usize)).filter(|_| offset % DEVICE_STRIDE < PAGE)
+        {
+            lock(function).transport.read_config_space(offset % DEVICE_STRIDE, out);
+        } else if let Some(part) = self.ecam.0.part(offset as usize, out.len()) {
             part.copy_to(0, out);
         }
     }
@@ -147,12 +168,15 @@ impl PciBus {
         if offset + bytes.len() as u64 > PAGE {
             return;
         }
-        let function = &mut *lock(function);
+        let mut function = lock(function);
         function.transport.write_config_space(offset, bytes);
         let bar = function.transport.bar();
-        if let Err(error) = self.place(function, bar) {
+        if let Err(error) = self.place(&mut function, bar) {
             function.complain(|| format!("its BAR cannot be moved: {error}"));
         }
+        drop(function);
+        let open = self.functions.iter().any(|function| lock(function).transport.has_open_window());
+        self.show(!open);
     }
 
     /// Number of the function whose BAR holds an address, and the offset in it.
@@ -185,17 +209,16 @@ impl PciBus {
         }
     }
 
-    /// Tells KVM where the function's BAR is, if that has changed. While a BAR does not decode (a guest
-    /// that sizes it) what was placed stays.
+    /// Tells KVM where the function's BAR is, if that has changed. While it does not decode it is nowhere.
     fn place(&self, function: &mut Function, bar: Option<GuestAddress>) -> Result<(), KvmError> {
-        let Some(bar) = bar else { return Ok(()) };
-        if function.placed.as_ref().is_some_and(|(at, _)| *at == bar) {
+        if function.placed.as_ref().map(|(at, _)| *at) == bar {
             return Ok(());
         }
         if let Some((_, slot)) = function.placed.take() {
             self.vm.unmap(slot)?;
             self.listen(function)?;
         }
+        let Some(bar) = bar else { return Ok(()) };
         // Elsewhere there may be RAM, and the guest must not lay a device over it.
         let inside = bar.0.checked_sub(WINDOW.0).is_some_and(|offset| offset <= WINDOW_SIZE - BAR_SIZE);
         if !inside {

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::device::{Activation, Device, DeviceError, DeviceSpec};
 use crate::event_loop::{Fault, Polling, Source, Worker};
-use crate::queue::Queue;
+use crate::queue::{Position, Queue};
 use crate::spec::Kind;
 
 crate::device_spec! {
@@ -118,8 +118,7 @@ impl Filler {
             let written = fill(&chain.writable, &self.source)?;
             self.queue.complete(chain, written);
         }
-        self.queue.signal();
-        Ok(if self.queue.enable_kicks() { Polling::Again } else { Polling::Sleep })
+        Ok(Polling::after(&mut self.queue))
     }
 }
 
@@ -146,6 +145,10 @@ impl Worker for Filler {
 
     fn poll(&mut self) -> Result<Polling, Fault> {
         self.serve()
+    }
+
+    fn stop(&mut self) -> Vec<Position> {
+        vec![self.queue.position()]
     }
 }
 

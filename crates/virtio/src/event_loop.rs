@@ -18,6 +18,7 @@ use vmm_sys_util::epoll::{ControlOperation, Epoll, EpollEvent, EventSet};
 use vmm_sys_util::eventfd::{EFD_NONBLOCK, EventFd};
 
 use crate::chain::RingError;
+use crate::queue::{Position, Queue};
 
 /// Why a worker cannot go on: its device wants a reset, and the rest of the machine goes on.
 #[derive(Debug, thiserror::Error)]
@@ -67,6 +68,20 @@ pub enum Polling {
     Again,
 }
 
+impl Polling {
+    /// Ends a turn: tells the driver what was completed and asks for a kick, or for another turn where chains came
+    /// meanwhile.
+    pub fn after(queue: &mut Queue) -> Self {
+        queue.signal();
+        if queue.enable_kicks() { Self::Again } else { Self::Sleep }
+    }
+
+    /// Another turn if either wants one.
+    pub fn or(self, other: Self) -> Self {
+        if self == Self::Again { self } else { other }
+    }
+}
+
 /// Something that reacts to file descriptors.
 pub trait Worker: Send {
     /// What it watches, in an order that [`Worker::ready`] refers to. Asked once, when it is attached.
@@ -80,8 +95,11 @@ pub trait Worker: Send {
         Ok(Polling::Sleep)
     }
 
-    /// The worker comes off its loop: when this returns, no access of its own to guest memory is in flight.
-    fn stop(&mut self) {}
+    /// The worker comes off its loop. When this returns, no access of its own to guest memory is in flight, and each
+    /// chain that it took was completed or put back. Gives where its queues stand.
+    fn stop(&mut self) -> Vec<Position> {
+        Vec::new()
+    }
 }
 
 /// What to do when a worker faults, on the loop's thread. Must not wait for the loop.
@@ -89,7 +107,7 @@ pub type OnFault = Box<dyn Fn(&Fault) + Send>;
 
 enum Command {
     Attach { id: u64, worker: Box<dyn Worker>, on_fault: OnFault, reply: SyncSender<io::Result<()>> },
-    Detach { id: u64, reply: SyncSender<()> },
+    Detach { id: u64, reply: SyncSender<Vec<Position>> },
     Stop,
 }
 
@@ -122,7 +140,8 @@ pub struct LoopHandle {
 /// A worker on a loop, for as long as this is kept: dropping it takes the worker off and ends it.
 #[derive(Debug)]
 pub struct Attached {
-    id: u64,
+    /// None once it is off.
+    id: Option<u64>,
     handle: LoopHandle,
 }
 
@@ -223,11 +242,12 @@ impl EventLoop {
                     let _ = reply.send(self.attach(id, worker, on_fault));
                 }
                 Command::Detach { id, reply } => {
+                    let mut positions = Vec::new();
                     if let Some(mut member) = self.members.remove(&id) {
                         forget(&self.epoll, &member.sources);
-                        member.worker.stop();
+                        positions = member.worker.stop();
                     }
-                    let _ = reply.send(());
+                    let _ = reply.send(positions);
                 }
                 Command::Stop => self.running = false,
             }
@@ -262,7 +282,7 @@ impl LoopHandle {
         let (reply, answer) = sync_channel(1);
         self.send(Command::Attach { id, worker, on_fault, reply });
         answer.recv().unwrap_or_else(|_| Err(io::Error::other("the device loop has ended")))?;
-        Ok(Attached { id, handle: self.clone() })
+        Ok(Attached { id: Some(id), handle: self.clone() })
     }
 
     /// Ends `run`.
@@ -277,14 +297,26 @@ impl LoopHandle {
     }
 }
 
-impl Drop for Attached {
-    /// Waits until the worker is off the loop and stopped. Not to be called on the loop's own thread
-    /// while it runs.
-    fn drop(&mut self) {
+impl Attached {
+    /// Takes the worker off the loop, waits until it has stopped, and gives where its queues stand. Not to be called on
+    /// the loop's own thread while it runs.
+    pub fn stop(mut self) -> Vec<Position> {
+        self.detach()
+    }
+
+    fn detach(&mut self) -> Vec<Position> {
+        let Some(id) = self.id.take() else { return Vec::new() };
         let (reply, answer) = sync_channel(1);
-        self.handle.send(Command::Detach { id: self.id, reply });
+        self.handle.send(Command::Detach { id, reply });
         // An error means that the loop has ended, and with it the worker.
-        let _ = answer.recv();
+        answer.recv().unwrap_or_default()
+    }
+}
+
+impl Drop for Attached {
+    /// As [`Attached::stop`].
+    fn drop(&mut self) {
+        self.detach();
     }
 }
 

@@ -20,8 +20,9 @@ impl Worker for Bell {
         if self.fails { Err(Fault::new("cracked")) } else { Ok(Polling::Sleep) }
     }
 
-    fn stop(&mut self) {
+    fn stop(&mut self) -> Vec<Position> {
         self.stopped.store(true, Ordering::SeqCst);
+        Vec::new()
     }
 }
 

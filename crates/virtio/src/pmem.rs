@@ -36,7 +36,7 @@ use crate::complaints::say;
 use crate::device::{Activation, Device, DeviceError, DeviceMemory, DeviceSpec};
 use crate::event_loop::{Fault, Polling, Source, Worker};
 use crate::image_lock::{self, LockError};
-use crate::queue::Queue;
+use crate::queue::{Position, Queue};
 use crate::spec::Kind;
 
 crate::device_spec! {
@@ -274,8 +274,7 @@ impl Flusher {
             let answered = chain.writable.copy_from(0, &response.to_le_bytes());
             self.queue.complete(chain, if answered.is_ok() { 4 } else { 0 });
         }
-        self.queue.signal();
-        Ok(if self.queue.enable_kicks() { Polling::Again } else { Polling::Sleep })
+        Ok(Polling::after(&mut self.queue))
     }
 }
 
@@ -290,6 +289,10 @@ impl Worker for Flusher {
 
     fn poll(&mut self) -> Result<Polling, Fault> {
         self.serve()
+    }
+
+    fn stop(&mut self) -> Vec<Position> {
+        vec![self.queue.position()]
     }
 }
 

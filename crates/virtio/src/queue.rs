@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use illico_memory::{Buffers, GuestAddress, OutOfRam, Ram};
+use serde::{Deserialize, Serialize};
 use vmm_sys_util::eventfd::EventFd;
 
 use crate::chain::{Chain, RingError, walk};
@@ -101,8 +102,21 @@ impl QueueSetup {
             spare: Vec::new(),
             wiring,
             trace: None,
+            number: 0,
+            done: 0,
         })
     }
+}
+
+/// Where a queue stands while nothing of it is in flight: all chains before `next` were handed back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Position {
+    /// Number of the queue.
+    pub queue: u16,
+    /// Number of the next chain to take, modulo 2^16.
+    pub next: u16,
+    /// Bytes of that chain which were moved already.
+    pub done: usize,
 }
 
 /// A running virtqueue.
@@ -122,14 +136,32 @@ pub struct Queue {
     /// Lists of completed chains, kept so that a request allocates nothing.
     spare: Vec<(Buffers, Buffers)>,
     wiring: Wiring,
-    /// Somebody who looks on. Nobody does, as a rule.
+    /// Optional tracer.
     trace: Option<Box<Tracer>>,
+    number: u16,
+    /// See [`Position::done`].
+    done: usize,
 }
 
 impl Queue {
-    /// The same queue, with somebody who looks on.
+    /// The same queue, traced.
     pub fn traced(self, tracer: Tracer) -> Self {
         Self { trace: Some(Box::new(tracer)), ..self }
+    }
+
+    /// The same queue, going on from where one stood. The driver has seen all that was handed back before.
+    pub fn at(self, Position { queue, next, done }: Position) -> Self {
+        Self { next_available: next, next_used: next, number: queue, done, ..self }
+    }
+
+    /// Where it stands. To be asked while no chain is in flight.
+    pub fn position(&self) -> Position {
+        Position { queue: self.number, next: self.next_used, done: self.done }
+    }
+
+    /// Bytes of the next chain that were moved before the queue stopped; 0 from then on.
+    pub fn take_done(&mut self) -> usize {
+        std::mem::take(&mut self.done)
     }
 
     /// Entries of the ring.
@@ -225,8 +257,14 @@ impl Queue {
         self.wiring.counters.bytes_from_guest.add(bytes);
     }
 
+    /// As `undo_pop`, for a chain of which `done` bytes were moved.
+    pub fn undo_pop_partly(&mut self, chain: Chain, done: usize) {
+        self.undo_pop(chain);
+        self.done = done;
+    }
+
     /// Puts the chain that was taken last back, as if it had not been taken.
-    pub fn untake(&mut self, chain: Chain) {
+    pub fn undo_pop(&mut self, chain: Chain) {
         let Chain { head, mut readable, mut writable } = chain;
         if let Some(trace) = &mut self.trace {
             trace.put_back(head);
@@ -243,7 +281,7 @@ impl Queue {
         if completed == 0 {
             return;
         }
-        // The used index was stored; the driver's wish is loaded.
+        // The used index was stored; what the driver asked for is loaded.
         self.ring.store_then_load_fence();
         let wanted = if self.event_idx {
             // A whole turn passes every index there is.
@@ -272,7 +310,7 @@ impl Queue {
         } else {
             self.ring.set_no_notify(false);
         }
-        // The wish was stored; the driver's index is loaded.
+        // The request for a kick was stored; the driver's index is loaded.
         self.ring.store_then_load_fence();
         self.has_work()
     }

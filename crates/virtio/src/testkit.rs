@@ -16,7 +16,7 @@ use crate::counters::QueueCounters;
 use crate::device::{Activation, Device};
 use crate::event_loop::Worker;
 use crate::interrupt::Interrupt;
-use crate::queue::{Queue, QueueSetup, Wiring};
+use crate::queue::{Position, Queue, QueueSetup, Wiring};
 use crate::ring::split::{DESC_F_NEXT, DESC_F_WRITE, Descriptor};
 
 /// RAM of `size` bytes from address 0.
@@ -255,6 +255,7 @@ pub struct Bench {
     pub config: Window,
     /// One for each configuration change.
     pub config_changes: Arc<EventFd>,
+    features: u64,
 }
 
 impl Bench {
@@ -273,10 +274,32 @@ impl Bench {
             interrupt: Interrupt::from_eventfd(config_changes.try_clone().unwrap()),
         };
         page.copy_from(0, &device.config());
-        let queues = drivers.iter().map(|driver| Some(driver.queue())).collect();
+        let queue = |(number, driver): (usize, &FakeDriver)| {
+            Some(driver.queue().at(Position { queue: number as u16, next: 0, done: 0 }))
+        };
+        let queues = drivers.iter().enumerate().map(queue).collect();
         let activation = Activation { ram: ram.clone(), features, queues, config };
         let workers = device.start(activation).unwrap();
-        Self { ram, drivers, workers, config: page, config_changes }
+        Self { ram, drivers, workers, config: page, config_changes, features }
+    }
+
+    /// Stops all workers, as a reset or a snapshot does, and starts the device again from where its queues stood.
+    pub fn stop_and_go_on(&mut self, device: &mut dyn Device) -> Vec<Position> {
+        let mut positions: Vec<_> = self.workers.iter_mut().flat_map(|worker| worker.stop()).collect();
+        positions.sort_by_key(|position| position.queue);
+        self.workers.clear();
+        let numbers: Vec<_> = positions.iter().map(|position| usize::from(position.queue)).collect();
+        assert!(numbers.iter().copied().eq(0..self.drivers.len()), "each queue comes back once: {numbers:?}");
+        let queue = |(driver, position): (&FakeDriver, &Position)| Some(driver.queue().at(*position));
+        let queues = self.drivers.iter().zip(&positions).map(queue).collect();
+        let config = ConfigWriter {
+            space: self.config.part(0, 4095).unwrap(),
+            generation: self.config.part(4095, 1).unwrap(),
+            interrupt: Interrupt::from_eventfd(self.config_changes.try_clone().unwrap()),
+        };
+        let activation = Activation { ram: self.ram.clone(), features: self.features, queues, config };
+        self.workers = device.start(activation).unwrap();
+        positions
     }
 }
 

@@ -93,7 +93,7 @@ fn large_buffers_are_cut_and_chains_that_are_put_back_say_so() {
     let (mut driver, mut queue, shown) = pair(0, 8);
     driver.add(&[Part::Readable(&[b'a'; 4096])]).unwrap();
     let chain = queue.pop().unwrap().unwrap();
-    queue.untake(chain);
+    queue.undo_pop(chain);
     serve(&mut queue, b"");
     let shown = shown.lock().unwrap();
     assert_eq!(shown.matches("    ... 4096 bytes in all\n").count(), 2, "{shown}");

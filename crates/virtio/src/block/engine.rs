@@ -21,6 +21,8 @@ pub(super) struct Job {
     pub(super) status: Buffers,
     /// Bytes of its writable buffers, the status aside.
     pub(super) room: usize,
+    /// Data behind what the next step moves.
+    pub(super) rest: Buffers,
     /// What is left to do.
     pub(super) request: Request,
     /// The range that is being worked on, where it has ranges.
@@ -41,8 +43,20 @@ impl fmt::Display for Job {
     }
 }
 
-/// A job that is done, well or not.
-pub(super) type Done = (Job, io::Result<()>);
+/// How far a job got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Progress {
+    /// There are steps left.
+    Begun,
+    /// The step was the last one, unless there is data in [`Job::rest`].
+    Done,
+}
+
+/// Bytes of a range that are zeroed in one step by a call that waits: they may have to be written out.
+const MAX_ZEROES_STEP: u64 = 4 << 20;
+
+/// A job whose step is over, well or not.
+pub(super) type Done = (Job, io::Result<Progress>);
 
 /// What carries out the requests of one queue.
 #[derive(Debug)]
@@ -109,8 +123,8 @@ impl Engine {
             return Some((job, result));
         };
         match &mut job.request {
-            Request::Read { .. } if job.chain.writable.is_empty() => return Some((job, Ok(()))),
-            Request::Write { .. } if job.chain.readable.is_empty() => return Some((job, Ok(()))),
+            Request::Read { .. } if job.chain.writable.is_empty() => return Some((job, Ok(Progress::Done))),
+            Request::Write { .. } if job.chain.readable.is_empty() => return Some((job, Ok(Progress::Done))),
             &mut Request::Read { position } => ring.read(position, job, |job| &job.chain.writable),
             &mut Request::Write { position } => {
                 ring.write(position, self.write_through, job, |job| &job.chain.readable);
@@ -118,7 +132,7 @@ impl Engine {
             Request::Flush => return self.begin_flush(job),
             Request::GetId => {
                 let result = identify(self.disk.name(), &mut job.chain.writable);
-                return Some((job, result));
+                return Some((job, result.map(|()| Progress::Done)));
             }
             Request::Discard(segments) | Request::WriteZeroes(segments) => match segments.find(|next| next.len > 0) {
                 Some(segment) => {
@@ -130,7 +144,7 @@ impl Engine {
                     job.request = Request::Flush;
                     return self.begin_flush(job);
                 }
-                None => return Some((job, Ok(()))),
+                None => return Some((job, Ok(Progress::Done))),
             },
         }
         None
@@ -148,9 +162,9 @@ impl Engine {
         let Segment { position, len, unmap } = job.segment;
         let discard = matches!(job.request, Request::Discard(_));
         if discard && self.disk.backing() == Backing::Device {
-            // Only an ioctl does it, and it waits.
+            // Only an ioctl does it, and it waits: one range in a step.
             let result = self.disk.discard(job.segment);
-            return if result.is_err() { Some((job, result)) } else { self.begin(job) };
+            return Some((job, result.map(|()| Progress::Begun)));
         }
         let how = if discard || unmap { Allocate::PunchHole } else { Allocate::ZeroRange };
         self.ring.as_mut()?.allocate(how, position, len, job);
@@ -172,33 +186,41 @@ impl Engine {
         };
         match step {
             Ok(false) => self.begin(job),
-            Ok(true) => Some((job, Ok(()))),
+            Ok(true) => Some((job, Ok(Progress::Done))),
             Err(error) => Some((job, Err(error))),
         }
     }
 }
 
-/// Does all of what was asked for, and returns when it is done.
-fn carry_out(disk: &Disk, write_through: bool, job: &mut Job) -> io::Result<()> {
-    match &mut job.request {
-        Request::Read { position } => return disk.read(&mut job.chain.writable, *position),
-        Request::Write { position } => return disk.write(&mut job.chain.readable, *position, write_through),
-        Request::Flush => return disk.flush(),
-        Request::GetId => return identify(disk.name(), &mut job.chain.writable),
-        Request::Discard(segments) => {
-            for segment in segments.by_ref() {
-                job.segment = segment;
-                disk.discard(segment)?;
-            }
+/// Makes the next step of a job, and returns when it is made.
+fn carry_out(disk: &Disk, write_through: bool, job: &mut Job) -> io::Result<Progress> {
+    let piece = match &mut job.request {
+        Request::Read { position } => {
+            let len = job.chain.writable.len() as u64;
+            disk.read(&mut job.chain.writable, *position)?;
+            *position += len;
+            return Ok(Progress::Done);
         }
-        Request::WriteZeroes(segments) => {
-            for segment in segments.by_ref() {
-                job.segment = segment;
-                disk.write_zeroes(segment)?;
-            }
+        Request::Write { position } => {
+            let len = job.chain.readable.len() as u64;
+            disk.write(&mut job.chain.readable, *position, write_through)?;
+            *position += len;
+            return Ok(Progress::Done);
         }
+        Request::Flush => return disk.flush().map(|()| Progress::Done),
+        Request::GetId => return identify(disk.name(), &mut job.chain.writable).map(|()| Progress::Done),
+        Request::Discard(segments) => segments.next(),
+        Request::WriteZeroes(segments) => segments.next_piece(MAX_ZEROES_STEP),
+    };
+    let Some(segment) = piece else {
+        return if write_through { disk.flush().map(|()| Progress::Done) } else { Ok(Progress::Done) };
+    };
+    job.segment = segment;
+    match job.request {
+        Request::Discard(_) => disk.discard(segment)?,
+        _ => disk.write_zeroes(segment)?,
     }
-    if write_through { disk.flush() } else { Ok(()) }
+    Ok(Progress::Begun)
 }
 
 /// The name, padded with zeros; as much of it as there is room for.

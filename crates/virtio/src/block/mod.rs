@@ -213,7 +213,8 @@ impl Device for Block {
 
     fn start(&mut self, mut activation: Activation) -> Result<Vec<Box<dyn Worker>>, Fault> {
         // A driver that cannot flush takes a completed write for a stable one (§ 5.2.6.2).
-        let write_through = activation.features & F_FLUSH == 0;
+        let features = activation.features;
+        let write_through = features & F_FLUSH == 0;
         let mut workers: Vec<Box<dyn Worker>> = Vec::new();
         // A driver with fewer vCPUs than queues enables the first few only.
         for index in 0..usize::from(self.queues) {
@@ -232,7 +233,7 @@ impl Device for Block {
                 .polls
                 .get(index)
                 .map(|counters| Looking::new(Arc::clone(counters), self.clock.clone(), self.poll_bound));
-            workers.push(Box::new(Server::new(queue, engine, Arc::clone(&self.parked), looking)));
+            workers.push(Box::new(Server::new(queue, engine, Arc::clone(&self.parked), looking, features)));
         }
         Ok(workers)
     }

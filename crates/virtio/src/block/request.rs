@@ -100,6 +100,20 @@ pub struct Segments {
     count: usize,
 }
 
+impl Segments {
+    /// The next range, or the next `most` bytes of it.
+    pub(super) fn next_piece(&mut self, most: u64) -> Option<Segment> {
+        let next = self.list.get_mut(self.next).filter(|_| self.next < self.count)?;
+        if next.len <= most {
+            return self.next();
+        }
+        let piece = Segment { len: most, ..*next };
+        next.position = next.position.saturating_add(most);
+        next.len = next.len.saturating_sub(most);
+        Some(piece)
+    }
+}
+
 impl Iterator for Segments {
     type Item = Segment;
 

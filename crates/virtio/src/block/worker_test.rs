@@ -319,3 +319,106 @@ proptest! {
         }
     }
 }
+
+/// Whatever a request names, a turn moves and zeroes a bounded number of bytes, and the next turn goes on.
+#[test]
+fn a_turn_moves_four_mebibytes_at_most() {
+    const MIB: usize = 1 << 20;
+    let file = tempfile::tempfile().unwrap();
+    file.set_len(256 << 20).unwrap();
+    let blocks = Blocks { logical: 512, physical: 512, minimum: 512 };
+    let extent = Extent { sectors: (256 << 20) / 512, readonly: false };
+    for engine in ENGINES {
+        let disk = Disk::new(file.try_clone().unwrap(), Backing::File, extent, blocks, "disk0".into());
+        let mut device = Block::over(disk, &DiskSpec { engine: Some(engine), ..DiskSpec::new("") }).unwrap();
+        let mut bench = Bench::start(&mut device, EVENT_IDX);
+        // The same memory several times: a request may be longer than the guest's RAM.
+        let mut parts = vec![Part::Readable(&[0; 16])];
+        parts.extend((0..3).map(|_| Part::Writable(MIB)));
+        parts.push(Part::Writable(1));
+        for _ in 0..8 {
+            bench.drivers[0].add(&parts).unwrap();
+        }
+        let (mut turns, mut done, mut most) = (0, 0, 0);
+        let mut polling = bench.workers[0].ready(0).unwrap();
+        while done < 8 {
+            turns += 1;
+            let ended = std::iter::from_fn(|| bench.drivers[0].take_used())
+                .inspect(|used| assert_eq!(used.data[3 * MIB], OK))
+                .count();
+            (done, most) = (done + ended, most.max(ended));
+            polling = if polling == Polling::Again {
+                bench.workers[0].poll().unwrap()
+            } else {
+                bench.workers[0].ready(1).unwrap()
+            };
+        }
+        assert!(turns >= 6, "24 MiB took {turns} turns with {engine:?}");
+    }
+}
+
+#[test]
+fn zeroes_written_by_a_call_are_cut_into_steps() {
+    let file = tempfile::tempfile().unwrap();
+    file.set_len(256 << 20).unwrap();
+    let blocks = Blocks { logical: 512, physical: 512, minimum: 512 };
+    let extent = Extent { sectors: (256 << 20) / 512, readonly: false };
+    let disk = Disk::new(file, Backing::File, extent, blocks, "disk0".into());
+    let mut device = Block::over(disk, &DiskSpec { engine: Some(EngineKind::Sync), ..DiskSpec::new("") }).unwrap();
+    let mut bench = Bench::start(&mut device, EVENT_IDX);
+    let range = range(0, 1 << 17, 0);
+    bench.drivers[0].add(&[Part::Readable(&header(T_WRITE_ZEROES, 0)), Part::Readable(&range), Part::Writable(1)]);
+    let (mut turns, mut polling) = (1, bench.workers[0].ready(0).unwrap());
+    while polling == Polling::Again {
+        turns += 1;
+        polling = bench.workers[0].poll().unwrap();
+    }
+    assert_eq!(bench.drivers[0].take_used().unwrap().data, [OK]);
+    assert!(turns >= 16, "64 MiB took {turns} turns of 4 MiB");
+}
+
+#[test]
+fn changes_that_were_not_negotiated_are_refused() {
+    for engine in ENGINES {
+        let mut device = Tuned(over(device_file("/dev/null"), engine), |activation: &mut Activation| {
+            activation.features &= !(F_DISCARD | F_WRITE_ZEROES);
+        });
+        let mut bench = Bench::start(&mut device, 0);
+        for kind in [T_DISCARD, T_WRITE_ZEROES] {
+            assert_eq!(send(&mut bench, kind, 0, &range(0, 1, 0)), UNSUPP);
+        }
+    }
+}
+
+proptest! {
+    /// Wherever it is stopped, a disk that starts again from there completes every request exactly once. (The fake
+    /// driver refuses a chain that comes back twice.)
+    #[test]
+    fn a_disk_stopped_anywhere_completes_each_request_once(
+        steps in proptest::collection::vec((0_u8..4, 0_u64..8), 1..60),
+        sync in any::<bool>(),
+    ) {
+        let image = image(64);
+        let engine = if sync { EngineKind::Sync } else { EngineKind::IoUring };
+        let mut device = Block::open(&spec(&image, engine), "disk0").unwrap();
+        let mut bench = Bench::start(&mut device, EVENT_IDX);
+        let (mut asked, mut done) = (0, 0);
+        for (step, sector) in steps {
+            match step {
+                0 | 1 => {
+                    if bench.drivers[0].add(&[Part::Readable(&header(T_IN, sector)), Part::Writable(512), Part::Writable(1)]).is_some() {
+                        asked += 1;
+                    }
+                }
+                2 => drop(bench.workers[0].ready(0).unwrap()),
+                _ => drop(bench.stop_and_go_on(&mut device)),
+            }
+            done += std::iter::from_fn(|| bench.drivers[0].take_used()).count();
+        }
+        while done < asked {
+            bench.workers[0].ready(0).unwrap();
+            done += std::iter::from_fn(|| bench.drivers[0].take_used()).count();
+        }
+        prop_assert_eq!(bench.stop_and_go_on(&mut device)[0].next, asked as u16);
+    }
+}

@@ -10,7 +10,7 @@ use illico_memory::Buffers;
 
 use super::stream::{Stream, Transfer};
 use crate::event_loop::{Fault, Polling, Source, Worker};
-use crate::queue::Queue;
+use crate::queue::{Position, Queue};
 
 /// Index of the file in `sources`, behind the kick.
 const INPUT: usize = 1;
@@ -44,8 +44,7 @@ impl Receiver {
                 break;
             }
             let Some(mut chain) = self.queue.pop()? else {
-                self.queue.signal();
-                return Ok(if self.queue.enable_kicks() { Polling::Again } else { Polling::Sleep });
+                return Ok(Polling::after(&mut self.queue));
             };
             if chain.writable.is_empty() {
                 self.queue.complete(chain, 0);
@@ -58,7 +57,7 @@ impl Receiver {
                 // At most `most`, so it fits.
                 Transfer::Moved(bytes) => self.queue.complete(chain, bytes as u32),
                 Transfer::NotNow | Transfer::Over => {
-                    self.queue.untake(chain);
+                    self.queue.undo_pop(chain);
                     self.waiting = false;
                 }
             }
@@ -80,5 +79,9 @@ impl Worker for Receiver {
 
     fn poll(&mut self) -> Result<Polling, Fault> {
         self.serve()
+    }
+
+    fn stop(&mut self) -> Vec<Position> {
+        vec![self.queue.position()]
     }
 }

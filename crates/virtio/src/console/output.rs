@@ -19,7 +19,7 @@ use illico_memory::Buffers;
 use super::stream::{Stream, Transfer};
 use crate::chain::Chain;
 use crate::event_loop::{Fault, Polling, Source, Worker};
-use crate::queue::Queue;
+use crate::queue::{Position, Queue};
 
 /// Transfers in one turn on the loop.
 const TURN: usize = 64;
@@ -70,10 +70,12 @@ impl Transmitter {
         if self.current.is_some() {
             return Ok(self.current.take());
         }
-        Ok(self.queue.pop()?.map(|chain| {
-            let length = chain.readable.len();
-            (chain, length)
-        }))
+        let Some(mut chain) = self.queue.pop()? else { return Ok(None) };
+        let length = chain.readable.len();
+        // Written before the queue stopped here.
+        let done = self.queue.take_done().min(length);
+        chain.readable.advance(done).map_err(|error| Fault::new(error.to_string()))?;
+        Ok(Some((chain, length)))
     }
 
     /// One transfer.
@@ -109,8 +111,7 @@ impl Transmitter {
             yield_now();
             return Polling::Again;
         }
-        self.queue.signal();
-        if self.queue.enable_kicks() { Polling::Again } else { Polling::Sleep }
+        Polling::after(&mut self.queue)
     }
 }
 
@@ -132,5 +133,16 @@ impl Worker for Transmitter {
 
     fn poll(&mut self) -> Result<Polling, Fault> {
         if self.current.is_some() || self.queue.has_work() { self.serve() } else { Ok(self.look()) }
+    }
+
+    /// A chain that is written in part goes back with how much of it is.
+    fn stop(&mut self) -> Vec<Position> {
+        if let Some((chain, length)) = self.current.take() {
+            let done = length - chain.readable.len() - self.rest.len();
+            self.rest.clear();
+            self.queue.undo_pop_partly(chain, done);
+        }
+        self.queue.signal();
+        vec![self.queue.position()]
     }
 }

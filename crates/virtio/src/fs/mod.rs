@@ -18,7 +18,7 @@ use zerocopy::{Immutable, IntoBytes};
 use crate::complaints::Complaints;
 use crate::device::{Activation, Device, DeviceError, DeviceSpec};
 use crate::event_loop::{Fault, Polling, Source, Worker};
-use crate::queue::Queue;
+use crate::queue::{Position, Queue};
 use crate::spec::Kind;
 
 use descriptors::Pool;
@@ -123,7 +123,7 @@ struct Waiter {
 impl Waiter {
     /// Serves both queues until they are empty, or until the loop should look at its other business.
     fn serve(&mut self) -> Result<Polling, Fault> {
-        let mut more = false;
+        let mut polling = Polling::Sleep;
         for queue in &mut self.queues {
             queue.disable_kicks();
             let mut cost = 0;
@@ -139,10 +139,9 @@ impl Waiter {
                     break;
                 }
             }
-            queue.signal();
-            more |= queue.enable_kicks();
+            polling = Polling::after(queue).or(polling);
         }
-        Ok(if more { Polling::Again } else { Polling::Sleep })
+        Ok(polling)
     }
 }
 
@@ -157,6 +156,10 @@ impl Worker for Waiter {
 
     fn poll(&mut self) -> Result<Polling, Fault> {
         self.serve()
+    }
+
+    fn stop(&mut self) -> Vec<Position> {
+        self.queues.iter().map(Queue::position).collect()
     }
 }
 

@@ -48,8 +48,7 @@ impl Control {
             let answered = chain.writable.copy_from(0, &[answer]);
             self.queue.complete(chain, answered.is_ok().into());
         }
-        self.queue.signal();
-        Ok(if self.queue.enable_kicks() { Polling::Again } else { Polling::Sleep })
+        Ok(Polling::after(&mut self.queue))
     }
 }
 

@@ -87,3 +87,39 @@ impl Offloads {
         self.tso4 || self.tso6 || self.uso
     }
 }
+
+/// What a driver may leave to the device in the header of a frame that it sends (§ 5.1.6.2): what it negotiated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Allowed {
+    features: u64,
+}
+
+/// In the flags: the checksum is left to be filled in.
+const F_NEEDS_CSUM: u8 = 1;
+/// Kinds of long frames, and the bit for ECN.
+const GSO_TCPV4: u8 = 1;
+const GSO_TCPV6: u8 = 4;
+const GSO_UDP_L4: u8 = 5;
+const GSO_ECN: u8 = 0x80;
+
+impl Allowed {
+    pub(super) fn by(features: u64) -> Self {
+        Self { features }
+    }
+
+    /// Whether a frame may have these first two bytes, the flags and the kind of long frame.
+    pub(super) fn permits(self, [flags, gso]: [u8; 2]) -> bool {
+        let wanted = [
+            (flags & F_NEEDS_CSUM != 0, CSUM),
+            (gso & GSO_ECN != 0, HOST_ECN),
+            (gso & !GSO_ECN == GSO_TCPV4, HOST_TSO4),
+            (gso & !GSO_ECN == GSO_TCPV6, HOST_TSO6),
+            (gso & !GSO_ECN == GSO_UDP_L4, HOST_USO),
+        ];
+        wanted.into_iter().all(|(asked, feature)| !asked || self.features & feature != 0)
+    }
+}
+
+#[cfg(test)]
+#[path = "feature_test.rs"]
+mod tests;

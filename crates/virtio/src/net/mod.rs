@@ -198,7 +198,7 @@ impl Device for Net {
                 index,
                 pairs: Arc::clone(&self.pairs),
                 receiver: Receiver::new(receive, features, self.mtu),
-                transmitter: Transmitter::new(transmit),
+                transmitter: Transmitter::new(transmit, features),
                 control: control.take(),
                 config: (index == 0).then(|| activation.config.clone()),
             }));

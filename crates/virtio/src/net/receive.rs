@@ -21,7 +21,7 @@ use super::port::{Port, Received};
 use super::{FRAMES_A_CALL, HEADER, LONGEST_FRAME, QUEUE_SIZE};
 use crate::chain::Chain;
 use crate::event_loop::{Fault, Polling};
-use crate::queue::Queue;
+use crate::queue::{Position, Queue};
 
 /// Offsets in the header of § 5.1.6.
 const FLAGS: usize = 0;
@@ -79,6 +79,16 @@ impl Receiver {
 
     pub(super) fn queue(&self) -> &Queue {
         &self.queue
+    }
+
+    /// Puts the chains back that hold no frame, from the last to the first.
+    pub(super) fn stop(&mut self) -> Position {
+        self.room.clear();
+        while let Some(chain) = self.chains.pop_back() {
+            self.queue.undo_pop(chain);
+        }
+        self.queue.signal();
+        self.queue.position()
     }
 
     /// The port has frames, as far as it is known.

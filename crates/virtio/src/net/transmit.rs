@@ -15,26 +15,37 @@
 
 use illico_memory::Buffers;
 
+use super::feature::Allowed;
 use super::port::Port;
 use super::{FRAMES_A_CALL, HEADER, LONGEST_FRAME};
 use crate::chain::Chain;
 use crate::event_loop::{Fault, Polling};
-use crate::queue::Queue;
+use crate::queue::{Position, Queue};
 
 /// The sending half of a queue pair.
 pub(super) struct Transmitter {
     queue: Queue,
     /// A frame for which the port had no room.
     waiting: Option<Chain>,
+    allowed: Allowed,
 }
 
 impl Transmitter {
-    pub(super) fn new(queue: Queue) -> Self {
-        Self { queue, waiting: None }
+    pub(super) fn new(queue: Queue, features: u64) -> Self {
+        Self { queue, waiting: None, allowed: Allowed::by(features) }
     }
 
     pub(super) fn queue(&self) -> &Queue {
         &self.queue
+    }
+
+    /// Puts the frame back that waits for room.
+    pub(super) fn stop(&mut self) -> Position {
+        if let Some(chain) = self.waiting.take() {
+            self.queue.undo_pop(chain);
+        }
+        self.queue.signal();
+        self.queue.position()
     }
 
     /// Sends what there is, until the port is full or others should have their turn. It is for the
@@ -53,7 +64,7 @@ impl Transmitter {
                     }
                 },
             };
-            if !send(&mut chain.readable, port) {
+            if !self.send(&mut chain.readable, port) {
                 // No kick is needed before there is room: the port says when.
                 self.waiting = Some(chain);
                 return Ok(Polling::Sleep);
@@ -68,9 +79,11 @@ impl Transmitter {
     pub(super) fn signal(&mut self) {
         self.queue.signal();
     }
-}
 
-/// Sends a frame or drops it. `false` where the port has no room now.
-fn send(frame: &mut Buffers, port: &dyn Port) -> bool {
-    !(HEADER..=LONGEST_FRAME).contains(&frame.len()) || port.send(frame)
+    /// Sends a frame or drops it. `false` where the port has no room now.
+    fn send(&self, frame: &mut Buffers, port: &dyn Port) -> bool {
+        let mut header = [0; 2];
+        let fits = (HEADER..=LONGEST_FRAME).contains(&frame.len()) && frame.copy_to(0, &mut header).is_ok();
+        !fits || !self.allowed.permits(header) || port.send(frame)
+    }
 }

@@ -9,6 +9,7 @@ use super::receive::Receiver;
 use super::transmit::Transmitter;
 use crate::config_space::ConfigWriter;
 use crate::event_loop::{Fault, Polling, Source, Worker};
+use crate::queue::Position;
 
 /// Both directions of one queue pair, on one thread.
 pub(super) struct PairWorker {
@@ -45,7 +46,7 @@ impl PairWorker {
         {
             config.update(STATUS, &[0; 2]);
         }
-        Ok(if received == Polling::Again { received } else { sent })
+        Ok(received.or(sent))
     }
 
     fn control(&mut self) -> Result<Polling, Fault> {
@@ -77,6 +78,11 @@ impl Worker for PairWorker {
 
     fn poll(&mut self) -> Result<Polling, Fault> {
         let polling = self.both()?;
-        Ok(if self.control()? == Polling::Again { Polling::Again } else { polling })
+        Ok(self.control()?.or(polling))
+    }
+
+    fn stop(&mut self) -> Vec<Position> {
+        let control = self.control.iter().map(|control| control.queue().position());
+        [self.receiver.stop(), self.transmitter.stop()].into_iter().chain(control).collect()
     }
 }

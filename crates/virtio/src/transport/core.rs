@@ -11,8 +11,8 @@ use crate::config_space::ConfigWriter;
 use crate::counters::{PollCounters, QueueCounters};
 use crate::device::{Activation, Device};
 use crate::event_loop::{Attached, Fault, LoopHandle};
-use crate::interrupt::Interrupt;
-use crate::queue::{QueueSetup, Wiring};
+use crate::interrupt::{Interrupt, signal};
+use crate::queue::{Position, QueueSetup, Wiring};
 use crate::spec::{Kind, feature, status};
 use crate::trace::{TraceSpec, Tracer};
 
@@ -80,6 +80,10 @@ pub struct Core {
     setups: Vec<QueueSetup>,
     ports: Vec<QueuePort>,
     workers: Vec<Attached>,
+    /// Where queues stood when the device was stopped and not reset.
+    positions: Vec<Position>,
+    /// Whether the device may reach guest memory. Over PCI the driver says so (bus mastering).
+    may_reach_memory: bool,
     trace: Option<TraceSpec>,
 }
 
@@ -159,6 +163,8 @@ impl Core {
             setups: sizes.into_iter().map(QueueSetup::new).collect(),
             ports,
             workers: Vec::new(),
+            positions: Vec::new(),
+            may_reach_memory: true,
             trace: None,
         })
     }
@@ -270,12 +276,43 @@ impl Core {
             bits &= !status::DRIVER_OK;
         }
         self.status.set_driver(bits);
-        if starts
-            && bits & status::DRIVER_OK != 0
-            && let Err(fault) = self.start()
-        {
+        if starts && bits & status::DRIVER_OK != 0 && self.may_reach_memory {
+            self.start_or_fail();
+        }
+    }
+
+    fn start_or_fail(&mut self) {
+        if let Err(fault) = self.start() {
             self.workers.clear();
             fail(&self.status, self.lines.as_ref(), self.device.name(), &fault);
+        }
+    }
+
+    /// Whether the device may reach guest memory. Without, it rests where its queues stand, and goes on from there.
+    pub(super) fn set_may_reach_memory(&mut self, may: bool) {
+        if std::mem::replace(&mut self.may_reach_memory, may) == may {
+            return;
+        }
+        if !may {
+            self.stop();
+        } else if self.has(status::DRIVER_OK) && !self.has(status::NEEDS_RESET) {
+            self.start_or_fail();
+        }
+    }
+
+    /// Takes the workers off their loops: nothing of the device is in flight afterwards. Gives where its queues stand,
+    /// which is where [`Core::go_on`] begins.
+    pub fn stop(&mut self) -> &[Position] {
+        if !self.workers.is_empty() {
+            self.positions = self.workers.drain(..).flat_map(Attached::stop).collect();
+        }
+        &self.positions
+    }
+
+    /// Starts a stopped device again.
+    pub fn go_on(&mut self) {
+        if self.workers.is_empty() && self.may_reach_memory && self.has(status::DRIVER_OK) {
+            self.start_or_fail();
         }
     }
 
@@ -298,7 +335,10 @@ impl Core {
                 counters: Arc::clone(&port.counters),
             };
             let queue = setup.build(&self.ram, self.driver_features, wiring);
-            let mut queue = queue.map_err(|error| Fault::new(format!("queue {index}: {error}")))?;
+            let queue = queue.map_err(|error| Fault::new(format!("queue {index}: {error}")))?;
+            let number = index as u16;
+            let stood = self.positions.iter().find(|position| position.queue == number);
+            let mut queue = queue.at(stood.copied().unwrap_or(Position { queue: number, next: 0, done: 0 }));
             if let Some(spec) =
                 self.trace.as_ref().filter(|spec| spec.queue.is_none_or(|one| usize::from(one) == index))
             {
@@ -321,11 +361,17 @@ impl Core {
             let attached = handle.attach(worker, on_fault);
             self.workers.push(attached.map_err(|error| Fault::new(format!("watching its files: {error}")))?);
         }
+        if !self.positions.is_empty() {
+            // Chains may have come while nothing watched the kicks.
+            self.positions.clear();
+            self.ports.iter().for_each(|port| signal(&port.kick));
+        }
         Ok(())
     }
 
     /// § 2.4: back to the state after power on, with no access to guest memory in flight.
     pub fn reset(&mut self) {
+        self.stop();
         let Self {
             device: _,
             ram: _,
@@ -340,10 +386,12 @@ impl Core {
             queue_select,
             setups,
             ports: _,
-            workers,
+            workers: _,
+            positions,
+            may_reach_memory: _,
             trace: _,
         } = self;
-        workers.clear();
+        positions.clear();
         *driver_features = 0;
         *device_features_select = 0;
         *driver_features_select = 0;

@@ -105,7 +105,9 @@ impl Lines for Routes {
         }
     }
 
+    /// § 4.1.4.5.1: the ISR status has the bit before the driver is notified, with MSI-X too.
     fn config(&self) {
+        self.isr.fetch_or(ISR_CONFIG, Ordering::AcqRel);
         self.raise(self.config.load(Ordering::Acquire), ISR_CONFIG);
     }
 }
@@ -155,7 +157,8 @@ impl PciTransport {
             config: part(DEVICE_CONFIG, MSIX_TABLE - DEVICE_CONFIG),
             generation: part(CONFIG_GENERATION, 1),
         };
-        let core = Core::new(device, ram, loops, Arc::clone(&routes) as Arc<dyn Lines>, shown)?;
+        let mut core = Core::new(device, ram, loops, Arc::clone(&routes) as Arc<dyn Lines>, shown)?;
+        core.set_may_reach_memory(config.is_bus_master());
         let mut transport = Self { core, config, memory, routes, table };
         transport.show();
         Ok(transport)
@@ -176,7 +179,7 @@ impl PciTransport {
     /// Takes MSI-X away, before a driver has looked: interrupts are those of pin INTA#, wired to `line` as number
     /// `number`. Each interrupt then costs the driver an exit to ask what it was for, and to end it.
     pub fn use_pin(&mut self, line: Interrupt, number: u8) {
-        let pin = self.config.replace_msix_by_pin(line, number);
+        let pin = Pin::new(self.config.replace_msix_by_pin(number), line);
         // A second pin would be a mistake of ours that changes nothing.
         let _ = self.routes.pin.set(pin);
     }
@@ -201,23 +204,41 @@ impl PciTransport {
     pub fn write_config_space(&mut self, offset: u64, bytes: &[u8]) {
         let Ok(offset) = usize::try_from(offset) else { return };
         self.config.write(offset, bytes);
+        self.core.set_may_reach_memory(self.config.is_bus_master());
         let (enabled, masked) = self.config.msix();
         self.routes.msix_enabled.store(enabled, Ordering::Release);
         self.table.set_function(enabled, masked);
         if let Some(pin) = self.routes.pin.get() {
             pin.follow(&self.routes.isr);
         }
-        if let Some(access) = self.config.window_access(offset) {
+        if let Some(access) = self.config.window().filter(|_| ConfigSpace::is_window_data(offset, bytes.len())) {
             let mut data = [0; 4];
             let data = &mut data[..access.len];
-            if access.write {
-                self.config.window_data(data);
-                self.write_bar(access.offset.into(), data);
-            } else {
-                self.read_bar(access.offset.into(), data);
-                self.config.show_window_data(data);
-            }
+            self.config.window_data(data);
+            self.write_bar(access.offset.into(), data);
         }
+    }
+
+    /// Whether reads of configuration space have effects, and so must exit: the access window is set (§ 4.1.4.9).
+    pub fn has_open_window(&self) -> bool {
+        self.config.window().is_some()
+    }
+
+    /// A read of configuration space that exits. Reading the data of the access window reads BAR 0, then and not
+    /// before (§ 4.1.4.9.1).
+    pub fn read_config_space(&mut self, offset: u64, out: &mut [u8]) {
+        let inside = |offset: &usize| offset.checked_add(out.len()).is_some_and(|end| end <= self.config.len());
+        let Some(offset) = usize::try_from(offset).ok().filter(inside) else {
+            out.fill(0xff);
+            return;
+        };
+        if let Some(access) = self.config.window().filter(|_| ConfigSpace::is_window_data(offset, out.len())) {
+            let mut data = [0; 4];
+            let data = &mut data[..access.len];
+            self.read_bar(access.offset.into(), data);
+            self.config.show_window_data(data);
+        }
+        self.config.copy_to(offset, out);
     }
 
     /// A read of BAR 0 that the guest did not make from memory.

@@ -11,7 +11,7 @@ use vmm_sys_util::epoll::EventSet;
 use crate::config_space::ConfigWriter;
 use crate::device::{Activation, Device};
 use crate::event_loop::{EventLoop, Fault, LoopHandle, Polling, Source, Worker};
-use crate::queue::Queue;
+use crate::queue::{Position, Queue};
 use crate::spec::Kind;
 
 /// A feature of the device's own.
@@ -123,8 +123,9 @@ impl Worker for Echo {
         }
     }
 
-    fn stop(&mut self) {
+    fn stop(&mut self) -> Vec<Position> {
         self.record.stops.fetch_add(1, Ordering::SeqCst);
+        vec![self.queue.position()]
     }
 }
 

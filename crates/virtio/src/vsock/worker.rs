@@ -20,7 +20,7 @@ use super::exchange::{Exchange, Turn};
 use super::packet::{HEADER, Header, Op};
 use crate::chain::Chain;
 use crate::event_loop::{Fault, Polling, Source, Worker};
-use crate::queue::Queue;
+use crate::queue::{Position, Queue};
 
 /// Sources, by number.
 const RX_KICK: usize = 0;
@@ -41,7 +41,7 @@ pub(super) struct Exchanger {
     rx: Queue,
     tx: Queue,
     /// Held, so that the driver's buffers stay where they are.
-    _event: Option<Queue>,
+    event: Option<Queue>,
     exchange: Exchange,
     /// Packets of the guest wait until it takes its resets.
     paused: bool,
@@ -62,7 +62,7 @@ impl Exchanger {
         Self {
             rx,
             tx,
-            _event: event,
+            event,
             exchange,
             paused: false,
             rx_kicks_wanted: false,
@@ -204,7 +204,7 @@ impl Exchanger {
         }
         self.rx.publish();
         // From the last to the first, as each is put back behind the one before.
-        chains.rev().for_each(|(chain, _)| self.rx.untake(chain));
+        chains.rev().for_each(|(chain, _)| self.rx.undo_pop(chain));
         self.appetite = if filled { (2 * used).clamp(1, MOST_CHAINS) } else { used.max(1) };
         Ok(())
     }
@@ -237,7 +237,7 @@ impl Worker for Exchanger {
 
     /// What the guest sent before it went, such as the last words of a program whose machine is off by now, reaches
     /// the host programs, if they take it.
-    fn stop(&mut self) {
+    fn stop(&mut self) -> Vec<Position> {
         // A running guest could go on for ever; a ring of packets is what it can have sent before.
         for _ in 0..=usize::from(self.tx.size()) / PACKETS_A_TURN {
             if !matches!(self.take(), Ok(Polling::Again)) {
@@ -251,10 +251,14 @@ impl Worker for Exchanger {
                 self.exchange.blocked().map(|socket| PollFd::new(socket, PollFlags::OUT)).collect();
             let left = until.saturating_duration_since(Instant::now());
             if sockets.is_empty() || left.is_zero() {
-                return;
+                break;
             }
             let left = Timespec { tv_sec: left.as_secs() as i64, tv_nsec: left.subsec_nanos().into() };
             let _ = poll(&mut sockets, Some(&left));
         }
+        while let Some((chain, _)) = self.chains.pop() {
+            self.rx.undo_pop(chain);
+        }
+        [&self.rx, &self.tx].into_iter().chain(&self.event).map(Queue::position).collect()
     }
 }

@@ -144,7 +144,7 @@ impl Play {
                 if self.hand.len() > before {
                     self.hand.pop();
                     self.taken = self.taken.wrapping_sub(1);
-                    self.both(Side::untake);
+                    self.both(Side::undo_pop);
                 }
             }
             Step::Complete(which, part) => self.complete(*which, *part),

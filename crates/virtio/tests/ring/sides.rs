@@ -20,7 +20,7 @@ pub(crate) trait Side {
     /// Takes a chain and gives its head; it stays in hand until it is completed.
     fn pop(&mut self) -> Option<u16>;
     /// Puts back the chain that was taken last.
-    fn untake(&mut self);
+    fn undo_pop(&mut self);
     /// Compares a chain in hand with what the driver built.
     fn check(&self, head: u16, request: &Request);
     /// Writes an answer and hands the chain back.
@@ -61,9 +61,9 @@ impl Side for Ours {
         Some(head)
     }
 
-    fn untake(&mut self) {
+    fn undo_pop(&mut self) {
         let chain = self.hand.pop().unwrap();
-        self.queue.untake(chain);
+        self.queue.undo_pop(chain);
     }
 
     fn check(&self, head: u16, request: &Request) {
@@ -147,7 +147,7 @@ impl Side for Theirs {
         Some(head)
     }
 
-    fn untake(&mut self) {
+    fn undo_pop(&mut self) {
         self.hand.pop().unwrap();
         self.queue.set_next_avail(self.queue.next_avail().wrapping_sub(1));
     }

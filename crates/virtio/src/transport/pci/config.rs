@@ -7,9 +7,7 @@ use std::sync::atomic::Ordering;
 
 use illico_memory::{GuestAddress, Window};
 
-use super::pin::Pin;
 use super::{BAR_SIZE, DEVICE_CONFIG, ISR, MSIX_PENDING, MSIX_TABLE, NOTIFY, NOTIFY_STRIDE};
-use crate::interrupt::Interrupt;
 use crate::spec::Kind;
 
 const VENDOR: u16 = 0x1af4;
@@ -30,8 +28,9 @@ const INTERRUPT_LINE: usize = 0x3c;
 const INTA: u8 = 1;
 
 const COMMAND_MEMORY: u16 = 1 << 1;
+const COMMAND_BUS_MASTER: u16 = 1 << 2;
 /// Memory decoding, bus mastering, and no INTx.
-const COMMAND_WRITABLE: u16 = COMMAND_MEMORY | 1 << 2 | 1 << 10;
+const COMMAND_WRITABLE: u16 = COMMAND_MEMORY | COMMAND_BUS_MASTER | 1 << 10;
 const STATUS_CAPABILITIES: u16 = 1 << 4;
 /// In the BAR: 64 bits wide, not prefetchable.
 const BAR_64BIT: u32 = 0b100;
@@ -58,7 +57,6 @@ const WINDOW_END: usize = CAP_WINDOW + 20;
 pub(super) struct WindowAccess {
     pub(super) offset: u32,
     pub(super) len: usize,
-    pub(super) write: bool,
 }
 
 /// The page, and which bits of it a driver may change.
@@ -108,13 +106,14 @@ impl ConfigSpace {
         Self { page, msix: true }
     }
 
-    /// Takes the MSI-X capability out and says that there is an interrupt pin; gives the pin.
-    pub(super) fn replace_msix_by_pin(&mut self, line: Interrupt, number: u8) -> Pin {
+    /// Takes the MSI-X capability out and says that there is an interrupt pin, wired to line `number`. Gives the page,
+    /// where the pin has bits of its own.
+    pub(super) fn replace_msix_by_pin(&mut self, number: u8) -> Window {
         self.msix = false;
         self.page.fill(MSIX, CAP_COMMON - MSIX, 0);
         self.page.store_u8(CAPABILITIES, CAP_COMMON as u8, Ordering::Relaxed);
         self.page.copy_from(INTERRUPT_LINE, &[number, INTA]);
-        Pin::new(self.page.clone(), line)
+        self.page.clone()
     }
 
     /// A write of the driver; bits that it may not change stay.
@@ -137,31 +136,43 @@ impl ConfigSpace {
         (command & COMMAND_MEMORY != 0).then_some(GuestAddress(address))
     }
 
+    /// Whether the function may reach guest memory.
+    pub(super) fn is_bus_master(&self) -> bool {
+        self.page.load_u16(COMMAND, Ordering::Relaxed) & COMMAND_BUS_MASTER != 0
+    }
+
     /// Whether MSI-X is enabled, and whether all of it is masked.
     pub(super) fn msix(&self) -> (bool, bool) {
         let control = self.page.load_u16(MSIX_CONTROL, Ordering::Relaxed);
         (control & MSIX_ENABLE != 0, control & MSIX_MASK != 0)
     }
 
-    /// The access to BAR 0 that a write at `offset` asks for, if it was to the access window.
-    ///
-    /// Reading the data cannot be seen, because reads do not exit: so data is fetched when the window
-    /// is set, which is what a driver does before each read.
-    pub(super) fn window_access(&self, offset: usize) -> Option<WindowAccess> {
-        if !(WINDOW_BAR..WINDOW_END).contains(&offset) {
-            return None;
-        }
+    /// Whether `len` bytes at `offset` reach into the data of the access window.
+    pub(super) fn is_window_data(offset: usize, len: usize) -> bool {
+        offset < WINDOW_END && offset.saturating_add(len) > WINDOW_DATA
+    }
+
+    /// The part of BAR 0 that the access window shows, if it is set to one.
+    pub(super) fn window(&self) -> Option<WindowAccess> {
         let len = self.page.load_u32(WINDOW_LENGTH, Ordering::Relaxed);
         let offset_in_bar = self.page.load_u32(WINDOW_OFFSET, Ordering::Relaxed);
         let valid = self.page.load_u8(WINDOW_BAR, Ordering::Relaxed) == 0
             && matches!(len, 1 | 2 | 4)
             && offset_in_bar.is_multiple_of(len)
             && u64::from(offset_in_bar) + u64::from(len) <= BAR_SIZE;
-        valid.then_some(WindowAccess { offset: offset_in_bar, len: len as usize, write: offset >= WINDOW_DATA })
+        valid.then_some(WindowAccess { offset: offset_in_bar, len: len as usize })
     }
 
     pub(super) fn window_data(&self, out: &mut [u8]) {
         self.page.copy_to(WINDOW_DATA, out);
+    }
+
+    pub(super) fn copy_to(&self, offset: usize, out: &mut [u8]) {
+        self.page.copy_to(offset, out);
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.page.len()
     }
 
     pub(super) fn show_window_data(&self, data: &[u8]) {

@@ -126,7 +126,7 @@ fn only_what_a_driver_may_write_changes() {
         assert_eq!(guest.space(offset, 4), before | mask, "ones to {offset:#x}, byte by byte");
     }
     let mut guest = Guest::new();
-    guest.set_space(0x04, 2, 2);
+    guest.set_space(0x04, 2, 6);
     for offset in [0xffe, 0xfff, 0x1000, u64::MAX - 3, u64::MAX] {
         guest.set_space(offset, 4, u32::MAX);
     }
@@ -143,7 +143,10 @@ impl Guest {
 
     fn window_load(&mut self, offset: u64, len: u32) -> u32 {
         self.open_window(offset, len);
-        self.space(WINDOW_DATA, len as usize)
+        assert!(self.transport.has_open_window(), "reads must exit");
+        let mut bytes = [0; 4];
+        self.transport.read_config_space(WINDOW_DATA as u64, &mut bytes[..len as usize]);
+        u32::from_le_bytes(bytes)
     }
 
     fn window_store(&mut self, offset: u64, len: u32, value: u32) {
@@ -196,4 +199,48 @@ fn a_window_on_nothing_reads_and_writes_nothing() {
         guest.set_space(WINDOW_DATA as u64, 4, 0x0101_0101);
         assert!(guest.common() == before, "bar {bar}, {offset:#x} + {len:#x}");
     }
+}
+
+/// § 4.1.4.9.1: BAR 0 is read when the data is, and not when the window is set.
+#[test]
+fn the_window_reads_when_its_data_is_read() {
+    let mut guest = Guest::new();
+    guest.boot();
+    guest.record.config.lock().unwrap().as_ref().unwrap().update(0, &[1]);
+    guest.open_window(ISR, 1);
+    let mut isr = [0];
+    guest.transport.read_bar(ISR, &mut isr);
+    assert_eq!(isr, [super::super::ISR_CONFIG], "setting the window acknowledged nothing");
+    guest.record.config.lock().unwrap().as_ref().unwrap().update(0, &[2]);
+    guest.transport.read_config_space(WINDOW_DATA as u64, &mut isr);
+    assert_eq!(isr, [super::super::ISR_CONFIG], "the window shows what is there now");
+    guest.transport.read_bar(ISR, &mut isr);
+    assert_eq!(isr, [0], "reading the window acknowledged it");
+}
+
+#[test]
+fn a_function_that_is_no_bus_master_leaves_memory_alone() {
+    let mut guest = Guest::new();
+    guest.set_space(COMMAND as u64, 2, 0);
+    let [mut driver, _] = guest.boot();
+    assert_eq!(guest.record.starts.load(Ordering::SeqCst), 0);
+    driver.add(&[Part::Readable(b"early"), Part::Writable(5)]).unwrap();
+    guest.kick(0);
+    guest.set_space(COMMAND as u64, 2, super::super::guest::BUS_MASTER.into());
+    let echo = |driver: &mut crate::testkit::FakeDriver| {
+        let mut used = None;
+        until(|| {
+            used = driver.take_used();
+            used.is_some()
+        });
+        used.unwrap().data
+    };
+    assert_eq!(echo(&mut driver), b"early");
+    guest.set_space(COMMAND as u64, 2, 0);
+    assert_eq!(guest.record.stops.load(Ordering::SeqCst), 2, "both queues rest");
+    driver.add(&[Part::Readable(b"later"), Part::Writable(5)]).unwrap();
+    guest.kick(0);
+    assert_eq!(driver.take_used(), None);
+    guest.set_space(COMMAND as u64, 2, super::super::guest::BUS_MASTER.into());
+    assert_eq!(echo(&mut driver), b"later", "it goes on where it stood");
 }

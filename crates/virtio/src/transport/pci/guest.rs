@@ -16,6 +16,9 @@ use crate::spec::feature::{EVENT_IDX, INDIRECT_DESC, VERSION_1};
 use crate::testkit::{FOOTPRINT, FakeDriver, Part, ram};
 use crate::transport::toy::{self, Loop, Record, Toy, until};
 
+/// The command register, and its bit that lets the function reach memory.
+pub(super) const COMMAND: u64 = 4;
+pub(super) const BUS_MASTER: u16 = 4;
 pub(super) const BAR: u64 = 0xc000_4000;
 pub(super) const FEATURES: u64 = toy::FEATURE | VERSION_1 | INDIRECT_DESC | EVENT_IDX;
 pub(super) const ACKNOWLEDGE: u8 = VIRTIO_CONFIG_S_ACKNOWLEDGE as u8;
@@ -113,7 +116,9 @@ impl Guest {
             GuestAddress(BAR),
             Arc::clone(&board) as Arc<dyn Vectors>,
         );
-        Self { ram, space, memory, transport: transport.unwrap(), record, board, _event_loop: event_loop }
+        let mut transport = transport.unwrap();
+        transport.write_config_space(COMMAND, &BUS_MASTER.to_le_bytes());
+        Self { ram, space, memory, transport, record, board, _event_loop: event_loop }
     }
 
     /// A load of the guest's, which is memory; an exit would read the same.

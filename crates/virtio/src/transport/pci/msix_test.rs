@@ -237,3 +237,15 @@ fn more_queues_than_the_table_has_room_for_share_its_vectors() {
         assert_eq!(pending, [last]);
     }
 }
+
+/// § 4.1.4.5.1.
+#[test]
+fn a_configuration_change_sets_the_isr_bit_with_msix_too() {
+    let mut guest = Guest::new();
+    guest.set_space(0x42, 2, 0x8000);
+    guest.boot();
+    guest.record.config.lock().unwrap().as_ref().unwrap().update(0, &[1]);
+    let mut isr = [0];
+    guest.transport.read_bar(ISR, &mut isr);
+    assert_eq!(isr[0], 2);
+}

@@ -73,10 +73,10 @@ fn an_interrupt_raises_the_line_and_the_isr_says_why_until_it_is_read() {
 #[test]
 fn a_line_that_is_disabled_is_raised_when_it_is_enabled_again() {
     let (mut guest, raised) = guest();
-    guest.set_space(COMMAND as u64, 2, COMMAND_DISABLE.into());
+    guest.set_space(COMMAND as u64, 2, (COMMAND_DISABLE | 4).into());
     guest.transport.routes.queue(0);
     assert_eq!((raised.load(Ordering::SeqCst), waits(&guest)), (0, true), "silent, but visible");
-    guest.set_space(COMMAND as u64, 2, 0);
+    guest.set_space(COMMAND as u64, 2, 4);
     assert_eq!(raised.load(Ordering::SeqCst), 1);
     assert_eq!((isr(&mut guest), waits(&guest)), (1, false));
 }
