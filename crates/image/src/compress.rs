@@ -1,4 +1,5 @@
-//! What layers and archives are compressed with, told by their first bytes: gzip (RFC 1952), zstd (RFC 8878), xz, or nothing.
+//! What layers and archives are compressed with, told by their first bytes: gzip (RFC 1952), zstd (RFC 8878), xz, bzip2, lzma
+//! (the format of LZMA Utils, before xz), or nothing.
 //! Media types are not asked: registries are full of layers whose type says otherwise.
 
 #![deny(
@@ -11,8 +12,9 @@
 
 use std::io::{self, BufRead, BufReader, Read};
 
+use bzip2::bufread::MultiBzDecoder;
 use flate2::bufread::MultiGzDecoder;
-use lzma_rust2::XzReader;
+use lzma_rust2::{LzmaReader, XzReader};
 use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
@@ -29,19 +31,40 @@ pub enum Compression {
     Gzip,
     Zstd,
     Xz,
+    Bzip2,
+    Lzma,
 }
 
 impl Compression {
-    /// Told by the first bytes, six at most.
+    /// How many bytes are enough to tell.
+    pub const START: usize = 13;
+
+    /// Told by the first bytes, [`Self::START`] at most.
     pub fn of(start: &[u8]) -> Self {
         match start {
             [0x1f, 0x8b, ..] => Self::Gzip,
             // A frame, or one that is to be skipped.
             [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Self::Zstd,
             [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Self::Xz,
+            // Behind the level, the first bytes of a block or, of nothing, those of the end.
+            [b'B', b'Z', b'h', b'1'..=b'9', 0x31, 0x41, ..] | [b'B', b'Z', b'h', b'1'..=b'9', 0x17, 0x72, ..] => {
+                Self::Bzip2
+            }
+            start if is_lzma(start) => Self::Lzma,
             _ => Self::None,
         }
     }
+}
+
+/// The header of lzma has no magic number: the properties of all encoders, a dictionary as they make them, and a length that
+/// is unknown or below 256 GiB. `xz` tells it so too.
+fn is_lzma(start: &[u8]) -> bool {
+    let Some((&[0x5d, a, b, c, d], rest)) = start.split_first_chunk::<5>() else { return false };
+    let Some(&length) = rest.first_chunk::<8>() else { return false };
+    let (dictionary, length) = (u32::from_le_bytes([a, b, c, d]), u64::from_le_bytes(length));
+    // A power of two, or one and a half of it.
+    let is_usual = dictionary.is_power_of_two() || (dictionary % 3 == 0 && (dictionary / 3).is_power_of_two());
+    dictionary >= 1 << 12 && is_usual && (length == u64::MAX || length < 1 << 38)
 }
 
 /// Reads what is compressed in `source`.
@@ -52,6 +75,8 @@ pub fn unpacked<'a>(source: impl Read + 'a) -> io::Result<Box<dyn Read + 'a>> {
         Compression::None => Box::new(source),
         Compression::Gzip => Box::new(MultiGzDecoder::new(source)),
         Compression::Xz => Box::new(XzReader::new_mem_limit(source, true, XZ_MEMORY_KIB)),
+        Compression::Bzip2 => Box::new(MultiBzDecoder::new(source)),
+        Compression::Lzma => Box::new(LzmaReader::new_mem_limit(source, XZ_MEMORY_KIB, None)?),
         Compression::Zstd => {
             let mut decoder = FrameDecoder::new();
             decoder.set_max_window_size(WINDOW_MAX);

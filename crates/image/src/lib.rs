@@ -44,5 +44,7 @@ pub use limits::Limits;
 pub use progress::{Progress, Watch, unwatched};
 pub use reference::Reference;
 pub use registry::RegistryError;
+#[cfg(any(test, feature = "testkit"))]
+pub use registry::auth;
 pub use source::{ImageSource, RootKind, SourceError};
 pub use store::{Image, Record, RootFile, Store, Stored};

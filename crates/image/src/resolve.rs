@@ -118,10 +118,10 @@ impl Store {
         let file = File::open(path).map_err(Error::file("open", path))?;
         let file = self.plain(file, path, watch)?;
         let archive = Archive::index(file).map_err(|source| Error::Tar { image: image.clone(), source })?;
-        if archive.has(b"oci-layout") && archive.has(b"index.json") {
+        if archive.is_layout() {
             return self.add(&layout::open(Files::Archive(archive), path, name)?, watch);
         }
-        if archive.has(b"manifest.json") {
+        if archive.is_docker() {
             return self.add(&DockerArchive::open(archive, path, name)?, watch);
         }
         if let Some(name) = name {
@@ -177,7 +177,7 @@ impl Store {
 
     /// The archive itself, or what is compressed in it as a file without a name.
     fn plain(&self, file: File, path: &Path, watch: Watch<'_>) -> Result<File, Error> {
-        let mut start = [0; 6];
+        let mut start = [0; compress::Compression::START];
         let len = std::os::unix::fs::FileExt::read_at(&file, &mut start, 0).map_err(Error::file("read", path))?;
         if compress::Compression::of(start.get(..len).unwrap_or_default()) == compress::Compression::None {
             return Ok(file);

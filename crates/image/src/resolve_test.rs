@@ -9,7 +9,7 @@ use crate::erofs::testkit;
 use crate::limits::Limits;
 use crate::progress::unwatched;
 use crate::tar::testkit::Archive as Tar;
-use crate::testkit::{Parts, gzip, plain, zstd};
+use crate::testkit::{Parts, bzip2, gzip, plain, zstd};
 
 struct Room {
     folder: tempfile::TempDir,
@@ -95,7 +95,7 @@ fn one_image_is_the_same_from_wherever_it_comes() {
 
 #[test]
 fn layers_may_be_packed_in_any_way() {
-    for pack in [gzip, plain, zstd] {
+    for pack in [gzip, plain, zstd, bzip2] {
         let room = Room::new();
         let mut parts = Parts::new(&layers());
         parts.layers.iter_mut().for_each(|(_, packed)| *packed = pack);
@@ -122,7 +122,9 @@ fn what_is_in_the_store_is_not_made_again() {
 fn a_plain_tar_and_a_folder_are_root_file_systems() {
     let room = Room::new();
     let tar = Tar::new().directory("./").directory("./bin").file("./bin/sh", b"sh").end();
-    for (name, bytes) in [("a.tar", tar.clone()), ("a.tar.gz", gzip(&tar)), ("a.tar.zst", zstd(&tar))] {
+    for (name, bytes) in
+        [("a.tar", tar.clone()), ("a.tar.gz", gzip(&tar)), ("a.tar.zst", zstd(&tar)), ("a.tar.bz2", bzip2(&tar))]
+    {
         let image = room.resolve(&room.file(name, &bytes)).unwrap();
         assert_eq!(content(&image, "bin/sh"), b"sh");
         assert_eq!(image.id, Some(Digest::of(&tar)));
@@ -141,6 +143,40 @@ fn a_plain_tar_and_a_folder_are_root_file_systems() {
     assert_eq!(room.resolve(&from).unwrap().id, image.id);
     fs::set_permissions(&sh, fs::Permissions::from_mode(0o755)).unwrap();
     assert_ne!(room.resolve(&from).unwrap().id, image.id, "whatever changes gives another image");
+}
+
+#[test]
+fn a_root_file_system_may_have_files_named_as_those_of_images() {
+    let room = Room::new();
+    let manifests: [&[u8]; 9] = [
+        b"",
+        b"[]",
+        b"{}",
+        b"[1]",
+        b"null",
+        b"no json",
+        br#"{"name":"web","icons":[]}"#,
+        br#"[{"name":"web","Config":"x"}]"#,
+        br#"[["Config"]]"#,
+    ];
+    for (number, manifest) in manifests.into_iter().enumerate() {
+        let tar = Tar::new().file("manifest.json", manifest).file("oci-layout", manifest).file("index.json", b"{}");
+        let image = room.resolve(&room.file(&format!("{number}.tar"), &tar.end())).unwrap();
+        assert_eq!(content(&image, "manifest.json"), manifest);
+    }
+    // Whatever lists images is an archive of them, damaged or not.
+    let tar = Tar::new().file("manifest.json", br#"[{"Config":"x.json","Layers":["a"]}]"#).end();
+    let error = room.resolve(&room.file("saved.tar", &tar)).unwrap_err();
+    assert!(error.to_string().contains("has no x.json"), "{error}");
+}
+
+#[test]
+fn an_image_without_layers_is_an_empty_root() {
+    let room = Room::new();
+    let manifest = br#"[{"Config":"c.json","RepoTags":null,"Layers":null}]"#;
+    let tar = Tar::new().file("manifest.json", manifest).file("c.json", br#"{"rootfs":{"type":"layers"}}"#).end();
+    let image = room.resolve(&room.file("empty.tar", &tar)).unwrap();
+    assert_eq!(testkit::read(&fs::read(&image.root.path).unwrap()).len(), 1);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Where an image comes from, as a person says it.
 
 use std::fs::File;
+use std::io::Read;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
@@ -8,7 +9,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::compress::Compression;
 use crate::error::Error;
+use crate::origin::layout;
 use crate::reference::{NoReference, Reference};
+
+/// More than a layout's marker file has.
+const MARKER_MAX: u64 = 64 << 10;
 
 /// What a file holds that is used as it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,7 +81,7 @@ impl ImageSource {
         let (path, name) = named.map_or((whole, None), |(path, name)| (path.to_owned(), Some(name.to_owned())));
         let metadata = path.metadata().map_err(Error::file("open", &path))?;
         if metadata.is_dir() {
-            return Ok(match path.join("oci-layout").is_file() {
+            return Ok(match is_layout(&path) {
                 true => Self::Layout { path, name },
                 false => Self::Folder(path),
             });
@@ -99,6 +104,14 @@ impl ImageSource {
             None => Err(Error::NotAnImage(path)),
         }
     }
+}
+
+/// Whether a folder is an OCI layout, and no root file system that has a file of that name.
+fn is_layout(folder: &Path) -> bool {
+    let mut content = Vec::new();
+    let marker = folder.join("oci-layout");
+    let read = |file: File| file.take(MARKER_MAX).read_to_end(&mut content);
+    marker.is_file() && File::open(marker).and_then(read).is_ok() && layout::is_marker(&content)
 }
 
 /// The file system whose magic number is where it should be.

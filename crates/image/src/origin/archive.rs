@@ -9,7 +9,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::Origin;
+use super::{Origin, layout};
 use crate::error::Error;
 use crate::oci::{DOCUMENT_MAX, DocumentError};
 use crate::tar::{BLOCK, Reader, TarError, Type};
@@ -78,9 +78,16 @@ impl Archive {
         Ok(Self { file, members })
     }
 
-    /// Whether it has a file of this name.
-    pub(crate) fn has(&self, name: &[u8]) -> bool {
-        self.find(name).is_some()
+    /// Whether it is an OCI layout: a root file system may have files of these names too.
+    pub(crate) fn is_layout(&self) -> bool {
+        let start = self.open(b"oci-layout").and_then(|part| document(part).ok()).unwrap_or_default();
+        layout::is_marker(&start) && self.find(b"index.json").is_some()
+    }
+
+    /// Whether it is what `docker save` writes: its `manifest.json` lists images. That of a web application does not.
+    pub(crate) fn is_docker(&self) -> bool {
+        let manifest = self.open(b"manifest.json").and_then(|part| document(part).ok()).unwrap_or_default();
+        serde_json::from_slice::<Vec<Saved>>(&manifest).is_ok_and(|saved| !saved.is_empty())
     }
 
     /// A file of it.
@@ -103,6 +110,13 @@ impl Archive {
         }
         None
     }
+}
+
+/// A small file.
+fn document(part: Part<'_>) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    part.take(DOCUMENT_MAX).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// Without `./` in front, as manifests name files.
@@ -132,7 +146,9 @@ struct Saved {
     config: String,
     #[serde(default)]
     repo_tags: Option<Vec<String>>,
-    layers: Vec<String>,
+    /// Null for an image without layers, but never missing.
+    #[serde(deserialize_with = "Option::deserialize")]
+    layers: Option<Vec<String>>,
 }
 
 /// One image of what `docker save` wrote.
@@ -170,7 +186,7 @@ impl DockerArchive {
         };
         let one = at.map(|at| saved.swap_remove(at)).ok_or_else(|| missing(wanted.unwrap_or("image")))?;
         let configuration = read(&one.config)?;
-        Ok(Self { configuration, layers: one.layers, name: name.clone(), archive })
+        Ok(Self { configuration, layers: one.layers.unwrap_or_default(), name: name.clone(), archive })
     }
 }
 

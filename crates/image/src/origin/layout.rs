@@ -50,6 +50,17 @@ impl Blobs for Files {
     }
 }
 
+/// Whether this is the content of a layout's file `oci-layout`.
+pub(crate) fn is_marker(content: &[u8]) -> bool {
+    #[derive(serde::Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Marker {
+        #[serde(rename = "imageLayoutVersion")]
+        _version: String,
+    }
+    serde_json::from_slice::<Marker>(content).is_ok()
+}
+
 /// The image of this name in the layout, or its only one.
 pub(crate) fn open(files: Files, path: &Path, wanted: Option<&str>) -> Result<OciImage<Files>, Error> {
     let name = path.display().to_string();

@@ -10,10 +10,12 @@ use std::time::Duration;
 
 use ureq::http::Response;
 use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
-use ureq::{Agent, Body};
+use ureq::typestate::WithoutBody;
+use ureq::{Agent, Body, RequestBuilder};
 
-use super::auth::{Challenge, Scheme};
-use super::{RegistryError, checked, credentials};
+use super::auth::{Challenge, challenges, token};
+use super::credentials::{Login, basic};
+use super::{RegistryError, checked, credentials, proxy};
 use crate::digest::Digest;
 use crate::oci::DOCUMENT_MAX;
 use crate::reference::Reference;
@@ -24,6 +26,8 @@ const MANIFESTS: &str = "application/vnd.oci.image.index.v1+json, application/vn
      application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.docker.distribution.manifest.v2+json";
 /// How often a request is made before its failure is told.
 const TRIES: u32 = 4;
+/// How many redirects lead to a blob.
+const MAX_REDIRECTS: usize = 10;
 /// How long a silent registry is waited for.
 const SILENCE: Duration = Duration::from_secs(60);
 /// Where distributions keep the certificates of authorities: Debian and Arch, Fedora, SUSE, Alpine.
@@ -42,8 +46,6 @@ pub(crate) struct Client {
     /// Up to the repository, without a slash at the end.
     base: String,
     scope: String,
-    /// User and password, if the user has logged in.
-    login: Option<(String, String)>,
     /// What the last challenge was answered with.
     authorization: RefCell<Option<String>>,
 }
@@ -54,6 +56,9 @@ impl Client {
         let mut config = Agent::config_builder()
             .http_status_as_error(false)
             .https_only(!plain)
+            // Redirects are followed here, since each host may have another proxy.
+            .max_redirects(0)
+            .proxy(None)
             .timeout_connect(Some(SILENCE))
             .timeout_recv_response(Some(SILENCE))
             .timeout_per_read(Some(SILENCE))
@@ -68,7 +73,6 @@ impl Client {
             host: name.registry().to_owned(),
             base: format!("{scheme}://{}/v2/{}", name.api_host(), name.repository()),
             scope: format!("repository:{}:pull", name.repository()),
-            login: credentials::of_user(name.registry()),
             authorization: RefCell::new(None),
         })
     }
@@ -131,52 +135,128 @@ impl Client {
         }
     }
 
+    /// One request, redirects followed. The login stays behind at the first of them.
     fn once(&self, url: &str, offset: u64) -> Result<Response<Body>, ureq::Error> {
-        let mut request = self.agent.get(url).header("accept", MANIFESTS);
-        if let Some(authorization) = &*self.authorization.borrow() {
-            request = request.header("authorization", authorization);
+        let mut url = url.to_owned();
+        for hop in 0..MAX_REDIRECTS {
+            let mut request = self.request(&url).header("accept", MANIFESTS);
+            if hop == 0
+                && let Some(authorization) = &*self.authorization.borrow()
+            {
+                request = request.header("authorization", authorization);
+            }
+            if offset > 0 {
+                request = request.header("range", format!("bytes={offset}-"));
+            }
+            let response = request.call()?;
+            let location = response.headers().get("location").and_then(|value| value.to_str().ok());
+            match (response.status().as_u16(), location) {
+                (301 | 302 | 303 | 307 | 308, Some(location)) => url = target(&url, location),
+                _ => return Ok(response),
+            }
         }
-        if offset > 0 {
-            request = request.header("range", format!("bytes={offset}-"));
-        }
-        request.call()
+        Err(ureq::Error::TooManyRedirects)
+    }
+
+    /// A request through the proxy of its host.
+    fn request(&self, url: &str) -> RequestBuilder<WithoutBody> {
+        self.agent.get(url).config().proxy(proxy::for_url(url)).build()
     }
 
     fn unreachable(&self, error: ureq::Error) -> RegistryError {
         RegistryError::Unreachable { host: self.host.clone(), source: error.into_io() }
     }
 
-    /// Does what a 401 asks for.
+    /// Answers the first challenge of a 401 that can be answered.
     fn log_in(&self, response: &Response<Body>) -> Result<(), RegistryError> {
         let host = || self.host.clone();
-        let asked =
-            response.headers().get("www-authenticate").and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let challenge = Challenge::parse(asked)
-            .ok_or_else(|| RegistryError::Challenge { host: host(), asked: asked.chars().take(80).collect() })?;
-        let basic = self.login.as_ref().map(|(user, password)| credentials::basic(user, password));
-        let answer = match challenge.scheme {
-            Scheme::Basic => basic.ok_or_else(|| RegistryError::Refused { host: host(), status: 401 })?,
-            Scheme::Bearer { realm, service } => {
-                let mut request = self.agent.get(&realm).query("scope", &self.scope);
-                if let Some(service) = &service {
-                    request = request.query("service", service);
+        let headers = response.headers().get_all("www-authenticate");
+        // Bytes beyond ASCII are allowed in quotes, in no particular encoding.
+        let headers: Vec<String> =
+            headers.iter().map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()).collect();
+        let challenges = challenges(headers.iter().map(String::as_str));
+        if challenges.is_empty() {
+            let asked = headers.join(", ").chars().take(80).collect();
+            return Err(RegistryError::Challenge { host: host(), asked });
+        }
+        let (login, helper) = match credentials::of_user(&self.host) {
+            Ok(login) => (login, None),
+            // The image may be there for everybody.
+            Err(failed) => (None, Some(failed)),
+        };
+        let mut why = None;
+        for challenge in challenges {
+            let answer = match (challenge, &login) {
+                (Challenge::Basic, Some(Login::Password { user, password })) => Ok(basic(user, password)),
+                (Challenge::Basic, _) => Err(RegistryError::Refused { host: host(), status: 401 }),
+                (Challenge::Bearer { realm, service, scope }, login) => {
+                    let scopes = scope.iter().flat_map(|scope| scope.split(' ')).filter(|&scope| scope != self.scope);
+                    let mut query = vec![("scope", self.scope.as_str())];
+                    query.extend(scopes.filter(|scope| !scope.is_empty()).map(|scope| ("scope", scope)));
+                    query.extend(service.as_deref().map(|service| ("service", service)));
+                    self.token(&realm, &query, login.as_ref())
                 }
-                if let Some(basic) = &basic {
-                    request = request.header("authorization", basic);
+            };
+            match answer {
+                Ok(answer) => {
+                    *self.authorization.borrow_mut() = Some(answer);
+                    return Ok(());
                 }
-                let response = request.call().map_err(|error| self.unreachable(error))?;
-                if response.status() != 200 {
-                    return Err(RegistryError::Refused { host: host(), status: response.status().as_u16() });
+                Err(error) => why = why.or(Some(error)),
+            }
+        }
+        Err(match (helper, why) {
+            (Some((helper, source)), _) => RegistryError::Helper { host: host(), helper, source },
+            (None, Some(why)) => why,
+            (None, None) => RegistryError::Refused { host: host(), status: 401 },
+        })
+    }
+
+    /// The value of `Authorization` that a token server gives.
+    fn token(&self, realm: &str, query: &[(&str, &str)], login: Option<&Login>) -> Result<String, RegistryError> {
+        let response = match login {
+            Some(Login::Identity(token)) => {
+                let scopes: Vec<&str> =
+                    query.iter().filter(|(key, _)| *key == "scope").map(|(_, scope)| *scope).collect();
+                let scopes = scopes.join(" ");
+                let mut form = vec![("grant_type", "refresh_token"), ("refresh_token", token), ("client_id", "illico")];
+                form.push(("scope", &scopes));
+                form.extend(query.iter().filter(|(key, _)| *key != "scope"));
+                self.agent.post(realm).config().proxy(proxy::for_url(realm)).build().send_form(form)
+            }
+            login => {
+                let mut request = self.request(realm).query_pairs(query.iter().copied());
+                if let Some(Login::Password { user, password }) = login {
+                    request = request.header("authorization", basic(user, password));
                 }
-                let mut bytes = Vec::new();
-                let read = response.into_body().into_reader().take(DOCUMENT_MAX).read_to_end(&mut bytes);
-                read.map_err(|error| self.unreadable(error))?;
-                let token = super::auth::token(&bytes);
-                format!("Bearer {}", token.map_err(|source| RegistryError::Token { host: host(), source })?)
+                request.call()
             }
         };
-        *self.authorization.borrow_mut() = Some(answer);
-        Ok(())
+        let response = response.map_err(|error| self.unreachable(error))?;
+        if response.status() != 200 {
+            return Err(RegistryError::Refused { host: self.host.clone(), status: response.status().as_u16() });
+        }
+        let mut bytes = Vec::new();
+        let read = response.into_body().into_reader().take(DOCUMENT_MAX).read_to_end(&mut bytes);
+        read.map_err(|error| self.unreadable(error))?;
+        let token = token(&bytes).map_err(|source| RegistryError::Token { host: self.host.clone(), source })?;
+        Ok(format!("Bearer {token}"))
+    }
+}
+
+/// Where a redirect leads: an address, or a path at the same host.
+fn target(from: &str, location: &str) -> String {
+    let (scheme, rest) = from.split_once("://").unwrap_or(("https", from));
+    let authority = rest.split('/').next().unwrap_or_default();
+    if location.contains("://") {
+        location.to_owned()
+    } else if location.starts_with("//") {
+        format!("{scheme}:{location}")
+    } else if location.starts_with('/') {
+        format!("{scheme}://{authority}{location}")
+    } else {
+        let folder = from.rsplit_once('/').map_or(from, |(folder, _)| folder);
+        format!("{folder}/{location}")
     }
 }
 

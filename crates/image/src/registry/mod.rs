@@ -3,10 +3,11 @@
 //!
 //! One connection, one thread: layers are unpacked as they arrive, and nothing of them is kept.
 
-mod auth;
+pub mod auth;
 mod blob;
 mod client;
 mod credentials;
+mod proxy;
 
 use std::io::Read;
 
@@ -18,6 +19,7 @@ use crate::reference::Reference;
 use crate::verified::{Verified, WrongContent};
 use blob::Blob;
 use client::Client;
+pub use credentials::HelperError;
 
 /// Why a registry does not give what it was asked for.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +34,8 @@ pub enum RegistryError {
     Refused { host: String, status: u16 },
     #[error("the registry '{host}' asks for a login in a way that is not known: '{asked}'")]
     Challenge { host: String, asked: String },
+    #[error("the registry '{host}' wants a login, and the helper 'docker-credential-{helper}' has none")]
+    Helper { host: String, helper: String, source: HelperError },
     #[error("the registry '{host}' answers with status {status}")]
     Status { host: String, status: u16 },
     #[error("what the registry '{host}' answers cannot be read")]

@@ -107,10 +107,29 @@ impl Header {
     /// The name with its ustar prefix.
     pub(super) fn path(&self) -> Vec<u8> {
         let name = text(&self.name);
-        // GNU's magic is "ustar  " and has other things in the place of the prefix.
-        let prefix =
-            if self.magic.starts_with(b"ustar\0") { text(self.tail.get(..155).unwrap_or_default()) } else { b"" };
+        let prefix = self.prefix();
         if prefix.is_empty() { name.to_vec() } else { [prefix, b"/", name].concat() }
+    }
+
+    /// The ustar prefix, which has 155 bytes, or 131 in star's archives, where times follow.
+    ///
+    /// GNU's magic ("ustar  ") has times in its place. Old writers (Go before 1.8 among them) wrote the magic with a prefix all
+    /// the same; so what does not read as times is a prefix, as for Go's reader, which all container engines use.
+    fn prefix(&self) -> &[u8] {
+        let field = |len| text(self.tail.get(..len).unwrap_or_default());
+        if self.magic.starts_with(b"ustar\0") {
+            return field(if self.tail.ends_with(b"tar\0") { 131 } else { 155 });
+        }
+        // A sparse file has its map here.
+        if !self.magic.starts_with(b"ustar  ") || self.typeflag == b'S' {
+            return b"";
+        }
+        let is_time = |at: usize| {
+            let time = self.tail.get(at..at.saturating_add(12)).unwrap_or_default();
+            time.first() == Some(&0) || number(time).is_ok()
+        };
+        let prefix = field(155);
+        if is_time(0) && is_time(12) || !prefix.is_ascii() { b"" } else { prefix }
     }
 
     /// The map of GNU's old sparse files, or the beginning of it.

@@ -101,8 +101,10 @@ impl<R: Read> Reader<R> {
     ) -> Result<Entry, TarError> {
         let path = records.sparse.name.clone().or(records.path.clone()).or(long_name).unwrap_or_else(|| header.path());
         let kind = match header.typeflag {
-            // Version 7 marks directories by their name only.
-            b'\0' | b'0' if path.ends_with(b"/") => Type::Directory,
+            // Version 7 marks directories by their name only. What has data is a file whatever its name.
+            b'\0' | b'0' if path.ends_with(b"/") && records.size.map_or_else(|| header.size(), Ok)? == 0 => {
+                Type::Directory
+            }
             b'\0' | b'0' | b'7' | b'S' => Type::File,
             b'1' => Type::HardLink,
             b'2' => Type::Symlink,
@@ -115,9 +117,9 @@ impl<R: Read> Reader<R> {
         // Links, directories and devices have no data, though some archivers note the size of what they lead to. POSIX
         // allows hard links with data, and says so by the pax size.
         let stored = match (kind, records.size) {
-            (_, Some(size)) => size,
+            (Type::File | Type::HardLink, Some(size)) => size,
             (Type::File, None) => header.size()?,
-            (_, None) => 0,
+            _ => 0,
         };
         if stored > i64::MAX as u64 {
             return Err(TarError::Size);

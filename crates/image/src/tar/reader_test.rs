@@ -85,6 +85,51 @@ fn gnus_long_names_are_read() {
     assert_eq!((entry.path, entry.link), (name.into_bytes(), b"target".to_vec()));
 }
 
+/// A header of GNU's magic with something in the place of the prefix.
+fn gnu(prefix: &[u8]) -> Vec<u8> {
+    let mut block = Archive::new().file("name", b"").cut();
+    block[257..265].copy_from_slice(b"ustar  \0");
+    block[345..345 + prefix.len()].copy_from_slice(prefix);
+    super::super::testkit::sum(&mut block);
+    Archive::new().bytes(&block).end()
+}
+
+#[test]
+fn a_prefix_counts_under_gnus_magic_unless_it_is_times() {
+    assert_eq!(one(&gnu(b"some/folder")).path, b"some/folder/name");
+    assert_eq!(one(&gnu(&[b'd'; 155])).path, [&[b'd'; 155][..], b"/name"].concat());
+    for times in
+        [&b""[..], b"14700000000\x0014700000000\0", b"14700000000 ", b"\x80\0\0\0\0\0\0\0\0\0\x01\x02", b"\xff\xfen"]
+    {
+        assert_eq!(one(&gnu(times)).path, b"name", "{}", times.escape_ascii());
+    }
+}
+
+#[test]
+fn stars_prefix_ends_before_its_times() {
+    let mut block = Archive::new().file("name", b"").cut();
+    block[345..345 + 131].fill(b'd');
+    block[345 + 131..345 + 155].copy_from_slice(b"14700000000\x0014700000000\0");
+    block[508..512].copy_from_slice(b"tar\0");
+    super::super::testkit::sum(&mut block);
+    assert_eq!(one(&Archive::new().bytes(&block).end()).path, [&[b'd'; 131][..], b"/name"].concat());
+}
+
+#[test]
+fn what_has_data_is_a_file_whatever_its_name() {
+    let all = read(&Archive::new().file("file/", b"data").file("folder/", b"").file("next", b"n").end()).unwrap();
+    let kinds: Vec<(Type, &[u8])> = all.iter().map(|(entry, data)| (entry.kind, &**data)).collect();
+    assert_eq!(kinds, [(Type::File, &b"data"[..]), (Type::Directory, b""), (Type::File, b"n")]);
+}
+
+#[test]
+fn a_size_of_what_has_no_data_is_ignored() {
+    let sized = |archive: Archive| archive.pax(&[(b"size", b"4096")]).directory("d/");
+    assert_eq!(read(&sized(Archive::new()).file("next", b"n").end()).unwrap().len(), 2);
+    let raw = Raw { size: 512, ..Raw::new(b'5', b"d/") };
+    assert_eq!(read(&Archive::new().raw(raw, b"").file("next", b"n").end()).unwrap().len(), 2);
+}
+
 #[test]
 fn large_numbers_are_read_in_base_256() {
     let entry = one(&Archive::new().raw(Raw { uid: u32::MAX, mtime: 1 << 40, ..Raw::new(b'0', b"x") }, b"").end());
