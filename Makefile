@@ -22,7 +22,7 @@ run: packages
 test: test-packages unit lab-test fuzz
 
 unit:
-	cargo nextest run --no-fail-fast
+	ILLICO_STRESS_SECONDS=120 cargo nextest run --no-fail-fast
 	cargo test --quiet --manifest-path guest/probe/Cargo.toml --workspace
 	cargo nextest run --no-fail-fast --manifest-path guest/init/Cargo.toml
 
