@@ -224,3 +224,29 @@ proptest! {
         prop_assert!(got == frames);
     }
 }
+
+/// The socket is full most of the time, so frames wait when the card is stopped.
+#[test]
+fn a_card_stopped_while_frames_wait_sends_each_once() {
+    let mut card = card();
+    post(&mut card.bench.drivers[0], 100);
+    let frames: Vec<_> = (0..100).map(|seed| frame(30_000, seed)).collect();
+    let bytes: Vec<u8> = frames.iter().flat_map(|frame| framed(frame)).collect();
+    let (mut got, mut buffer, mut sent, mut done) = (Vec::new(), vec![0; 70_000], frames.iter(), 0);
+    while got.len() < bytes.len() {
+        if let Some(frame) = sent.next() {
+            card.bench.drivers[1].add(&[Part::Readable(&[0; 12]), Part::Readable(frame)]).unwrap();
+        }
+        card.bench.workers[0].ready(TX_KICK).unwrap();
+        card.bench.stop_and_go_on(&mut card.net);
+        if let Ok(count @ 1..) = card.host.read(&mut buffer) {
+            got.extend_from_slice(&buffer[..count]);
+        }
+        done += std::iter::from_fn(|| card.bench.drivers[1].take_used()).count();
+    }
+    assert!(got == bytes);
+    assert_eq!(done, 100);
+    card.host.write_all(&framed(&frames[0])).unwrap();
+    settle(&mut card.bench, PORT);
+    assert_eq!(received(&mut card.bench.drivers[0]), frames[..1], "receive buffers were put back");
+}
