@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod budget;
+mod bus_error;
 mod cli;
 mod commands;
 mod comparison;

@@ -47,6 +47,12 @@ impl RawMode {
         restore(&self.saved);
     }
 
+    /// What puts the terminal back from any thread.
+    pub fn restorer(&self) -> impl Fn() + Send + use<> {
+        let saved = Arc::clone(&self.saved);
+        move || restore(&saved)
+    }
+
     /// In the hook and not in a destructor: a panic aborts, and its message shall be readable.
     fn restore_before_a_panic_is_told(&self) {
         let saved = Arc::clone(&self.saved);

@@ -9,8 +9,12 @@
 //! - A read-only file is mapped without the right to write, and its memory slot must be read-only too.
 //!   The guest is not told (§ 5.19 has no word for it), so it should mount with `-o ro`: what it writes
 //!   all the same leaves the guest as an MMIO exit and goes nowhere.
-//! - A hole in a sparse file gets its block when the guest first writes there. Where the host's file
-//!   system is full, that write cannot happen and the machine ends: `fallocate` the file beforehand.
+//! - The blocks of a sparse writable file are allocated before the machine starts. A store to mapped
+//!   memory has no way to fail: where the disk were full when a guest first writes to a hole, its vCPU
+//!   could not go on, and the monitor itself would get SIGBUS where it copies data there for another
+//!   device. So a full disk is found out, and said, at the start.
+//! - The file must keep its length while the machine runs. The lock keeps other machines off; a program
+//!   that ignores it and cuts the file short ends the machine.
 
 #![deny(
     clippy::unwrap_used,
@@ -23,12 +27,14 @@
 use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use illico_memory::{Access, GuestAddress, MapError, Mapping, Window};
+use rustix::fs::{FallocateFlags, SeekFrom, fallocate, fstatvfs, seek};
+use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
 use crate::chain::Chain;
@@ -70,6 +76,10 @@ enum Why {
     NotAFile,
     #[error("its length of {len} bytes is not a multiple of 2 MiB: truncate -s {} '{path}'", wanted(*.len))]
     Length { len: u64, path: PathBuf },
+    #[error("its holes take {needed} bytes of disk, and {free} are free: make room, or say readonly")]
+    Full { needed: u64, free: u64 },
+    #[error("allocating the blocks of its holes (cp --sparse=never makes a copy without holes)")]
+    Allocate(#[source] io::Error),
     #[error(transparent)]
     Lock(#[from] LockError),
     #[error(transparent)]
@@ -155,9 +165,33 @@ fn map(path: &Path, readonly: bool) -> Result<(File, Window), Why> {
     if len == 0 || !len.is_multiple_of(ALIGNMENT) {
         return Err(Why::Length { len, path: path.to_owned() });
     }
+    if !readonly {
+        fill_holes(&file, len, metadata.blocks().saturating_mul(512))?;
+    }
     let access = if readonly { Access::ReadOnly } else { Access::ReadWrite };
     let window = Mapping::file(file.as_fd(), usize::try_from(len).unwrap_or(usize::MAX), access)?;
     Ok((file, window))
+}
+
+/// Allocates what a file of `len` bytes has no blocks for, without a change to its content.
+fn fill_holes(file: &File, len: u64, allocated: u64) -> Result<(), Why> {
+    let wrong = |error: Errno| Why::Allocate(error.into());
+    // Asked first: a fallocate(2) that fails half-way keeps what it has allocated, and leaves a full disk behind.
+    let needed = len.saturating_sub(allocated);
+    let disk = fstatvfs(file).map_err(wrong)?;
+    let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+    if needed > free {
+        return Err(Why::Full { needed, free });
+    }
+    loop {
+        match fallocate(file, FallocateFlags::empty(), 0, len) {
+            Err(Errno::INTR) => {}
+            // A file system without fallocate, such as NFS before 4.2: good enough if there is no hole.
+            Err(Errno::OPNOTSUPP) if seek(file, SeekFrom::Hole(0)).is_ok_and(|hole| hole >= len) => return Ok(()),
+            Err(Errno::NOSPC) => return Err(Why::Full { needed, free }),
+            done => return done.map_err(wrong),
+        }
+    }
 }
 
 /// The file, kept open for its lock and for flushes.

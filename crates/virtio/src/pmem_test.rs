@@ -150,3 +150,22 @@ fn a_file_that_is_written_is_used_once() {
     let _first = Pmem::open(&spec(&path, true), "pmem0").unwrap();
     Pmem::open(&spec(&path, true), "pmem1").unwrap();
 }
+
+#[test]
+fn the_holes_of_a_writable_file_are_allocated() {
+    let (_folder, path) = image(2 * ALIGNMENT);
+    let blocks = || std::fs::metadata(&path).unwrap().blocks() * 512;
+    drop(Pmem::open(&spec(&path, true), "pmem0").unwrap());
+    assert_eq!(blocks(), 0, "one that is only read stays sparse");
+    let pmem = Pmem::open(&spec(&path, false), "pmem0").unwrap();
+    assert!(blocks() >= pmem.size());
+    assert_eq!(std::fs::read(&path).unwrap(), vec![0; 2 * ALIGNMENT as usize]);
+}
+
+#[test]
+fn holes_that_the_disk_has_no_room_for_are_refused() {
+    let (_folder, path) = image(4 << 40);
+    let refused = refusal(&spec(&path, false));
+    assert!(refused.contains("its holes take 4398046511104 bytes of disk"), "{refused}");
+    assert_eq!(std::fs::metadata(&path).unwrap().blocks(), 0, "the disk is as it was");
+}

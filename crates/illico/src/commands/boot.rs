@@ -18,6 +18,7 @@ use illico_machine::timeline::{span, timed};
 use illico_virtio::complaints::say;
 use rustix::fs::OFlags;
 
+use crate::bus_error::end_process_at_sigbus;
 use crate::cli::Boot;
 use crate::commands::Failure;
 use crate::commands::accounting::Accounting;
@@ -37,6 +38,7 @@ pub fn run(options: &Boot, began: Instant, ahead: Option<Ahead>) -> Result<Statu
         recording.ask_for_initcalls(&mut config);
     }
     config.check()?;
+    let maps_files = !config.pmem.is_empty();
     let mut accounting = Accounting::asked(&options.accounting)?;
     let files = timed("open the kernel and the initrd", || open_files(&config))?;
     let opened = timed("open the console", || console::open(config.console))?;
@@ -61,6 +63,9 @@ pub fn run(options: &Boot, began: Instant, ahead: Option<Ahead>) -> Result<Statu
     let attaching = span("watch the terminal and signals");
     signals::attach(&mut machine)?;
     let raw = joint.attach(&mut machine)?;
+    if maps_files {
+        end_process_at_sigbus(raw.as_ref())?;
+    }
     drop(attaching);
     let outcome = machine.run();
     // Before anything is said.
