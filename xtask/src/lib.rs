@@ -3,6 +3,8 @@
 //! The binary (`cargo xtask`) and the integration tests share it. It prepares and observes machines; nothing of it is
 //! part of what users install.
 
+#![allow(clippy::disallowed_methods, reason = "developer tools hold no machine")]
+
 pub mod bench;
 pub mod dist;
 pub mod error;

@@ -3,6 +3,7 @@
 //! This file reads the command line and turns what a verb answers into a status; each verb is a file
 //! in `commands`.
 
+#![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests start threads as they like"))]
 #![forbid(unsafe_code)]
 
 mod budget;

@@ -1,8 +1,8 @@
 //! Signals of this process, on their way to a command, and the size of the terminal's window.
 
 use std::io::{self, stdin, stdout};
-use std::thread;
 
+use illico_machine::threads::{self, Role};
 use illico_protocol::{Frame, WindowSize};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH};
 use signal_hook::iterator::Signals;
@@ -25,7 +25,7 @@ pub fn pass_on(outbox: Outbox, mut instead: impl FnMut(i32) -> Option<u8> + Send
             let _ = frame.map(|frame| outbox.send(&frame));
         }
     };
-    thread::Builder::new().name("signals".to_owned()).spawn(body).map(drop)
+    threads::spawn(Role::Signals, "signals", body).map(drop)
 }
 
 /// The size of the person's terminal.

@@ -23,7 +23,7 @@ pub enum Status {
     OverBudget,
     /// illico could not do what was asked.
     Failed,
-    /// A second SIGTERM.
+    /// A second SIGTERM, or one that the guest did not answer.
     Terminated,
     /// What a command in a guest ended with.
     Command(u8),
@@ -54,7 +54,7 @@ impl Status {
             End::TripleFault { .. } => Self::TripleFault,
             End::InternalError { .. } => Self::KvmError,
             End::VcpuFailed { .. } => Self::VcpuFailed,
-            End::Stopped => Self::Terminated,
+            End::Stopped | End::Unanswered { .. } => Self::Terminated,
         }
     }
 }

@@ -9,6 +9,7 @@
 //!
 //! This crate knows nothing of machines and devices, and everything that it reads was written by others.
 
+#![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests start threads as they like"))]
 #![forbid(unsafe_code)]
 
 pub mod compress;

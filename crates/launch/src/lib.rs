@@ -4,6 +4,7 @@
 //! Nothing here prints, ends the process, reads the command line, or changes the process's signals or terminal: those
 //! belong to the program that uses the library.
 
+#![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests start threads as they like"))]
 #![forbid(unsafe_code)]
 
 pub mod agent;

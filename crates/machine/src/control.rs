@@ -1,7 +1,9 @@
 //! How a machine ends, and how it is asked to.
 
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
+use crate::deadlines::Deadlines;
 use crate::irq::Irqs;
 use crate::kvm::{InternalError, Kick};
 
@@ -43,6 +45,11 @@ pub enum End {
     Left,
     /// Someone outside wanted it: asked twice, or at once.
     Stopped,
+    /// The guest was asked to power off and did not.
+    Unanswered {
+        /// How long it had.
+        within: Duration,
+    },
 }
 
 /// Where the end of a machine is written, once; clones share it.
@@ -82,6 +89,7 @@ pub struct Control {
     pub(crate) ending: Ending,
     pub(crate) irqs: Arc<Irqs>,
     pub(crate) power_button: u32,
+    pub(crate) deadlines: Arc<Deadlines>,
 }
 
 impl Control {
@@ -90,14 +98,25 @@ impl Control {
         self.irqs.raise(self.power_button);
     }
 
-    /// Ends the machine because the person at the terminal leaves.
-    pub fn leave(&self) {
-        self.ending.reach(End::Left);
+    /// Presses the ACPI power button, and ends the machine if the guest has not powered off after this time. The time
+    /// counts from the first call.
+    pub fn power_off_within(&self, time: Duration) {
+        self.press_power_button();
+        self.deadlines.answer_within(time);
     }
 
-    /// Stops the machine at once, whatever the guest is doing.
+    /// Ends the machine because the person at the terminal leaves. `Machine::run` returns within two seconds.
+    pub fn leave(&self) {
+        self.ending.reach(End::Left);
+        self.deadlines.come_back();
+    }
+
+    /// Stops the machine at once, whatever the guest is doing. `Machine::run` returns within two seconds, even if a
+    /// device, a disk or a reader of the console never does; also where the guest has ended the machine already and its
+    /// devices are what is waited for.
     pub fn stop(&self) {
         self.ending.reach(End::Stopped);
+        self.deadlines.come_back();
     }
 }
 

@@ -12,6 +12,7 @@ use std::time::Duration;
 use crate::exits::{Access, Party, VcpuExits};
 use crate::kicks::KickCount;
 use crate::kvm::{StatsReader, Vm};
+use crate::threads::{self, Role};
 use crate::timeline;
 
 /// How often it looks at first.
@@ -97,7 +98,7 @@ impl Sampler {
             let pages = stats.and_then(|stats| Some((stats.get("pages_4k")?, stats.get("pages_2m")?)));
             ExitSamples { samples, parties, pages }
         };
-        let thread = std::thread::Builder::new().name("timeline".to_owned()).spawn(body)?;
+        let thread = threads::spawn(Role::Sampler, "timeline", body)?;
         Ok(Self { stop, thread })
     }
 

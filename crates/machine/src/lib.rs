@@ -1,14 +1,18 @@
 //! A configuration becomes a running virtual machine.
 //!
-//! [`config`] says what it is, [`build`] makes it, [`machine`] runs it: a thread for each vCPU
-//! ([`vcpu_thread`]) whose exits the [`bus`] answers, and a loop on the calling thread for devices.
-//! [`exits`] counts, [`report`] tells.
+//! [`config`] says what it is, [`build`] makes it, [`machine`] runs it: a thread for each vCPU ([`vcpu_thread`]) whose exits
+//! the [`bus`] answers, a thread with an event loop for devices, more of these for devices that ask for them, and the
+//! control loop, which ends the machine and serves no device, on the calling thread. All threads start in [`threads`].
+//! [`exits`] counts, [`report`] presents the counts.
+
+#![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests start threads as they like"))]
 
 pub mod boot;
 pub mod build;
 pub mod bus;
 pub mod config;
 pub mod control;
+mod deadlines;
 pub mod devices;
 pub mod exit_samples;
 pub mod exits;
@@ -24,5 +28,6 @@ pub mod machine;
 pub mod mmio;
 pub mod pci;
 pub mod report;
+pub mod threads;
 pub mod timeline;
 pub mod vcpu_thread;

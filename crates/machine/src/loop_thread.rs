@@ -7,6 +7,7 @@ use illico_virtio::complaints::say;
 use illico_virtio::event_loop::{EventLoop, LoopHandle};
 
 use crate::kvm::take_short_turns;
+use crate::threads::{self, Role};
 
 /// The thread of the loop that devices share. It is started before there is a machine, to do something
 /// useful first, and then waits for its loop.
@@ -28,7 +29,7 @@ impl LoopThread {
             serve(event_loop);
             on_failure();
         };
-        std::thread::Builder::new().name("devices".to_owned()).spawn(body)?;
+        threads::spawn(Role::Devices, "devices", body)?;
         Ok(Self { begin })
     }
 
@@ -46,7 +47,7 @@ impl LoopThread {
 pub fn start(name: String) -> io::Result<LoopHandle> {
     let event_loop = EventLoop::new()?;
     let handle = event_loop.handle();
-    std::thread::Builder::new().name(name).spawn(move || serve(event_loop))?;
+    threads::spawn(Role::Queue, name, move || serve(event_loop))?;
     Ok(handle)
 }
 

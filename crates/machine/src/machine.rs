@@ -1,8 +1,17 @@
 //! A machine that is built: its threads, from the first to the last.
+//!
+//! [`Machine::run`] serves the control loop on the calling thread, and nothing else there may wait: vCPUs and devices
+//! have threads of their own. So a vCPU that sits in a device, a device whose reset never ends or a disk that never
+//! answers cannot keep a person from ending the machine. The last vCPU that leaves the guest takes the devices off
+//! their queues. What has not come back when the time is over is left behind and named in the [`Outcome`].
 
 use std::io;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::channel;
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
 
+use illico_virtio::complaints::say;
 use illico_virtio::counters::PollCounters;
 use illico_virtio::event_loop::{EventLoop, LoopHandle};
 use illico_virtio::socket_file::SocketFile;
@@ -18,6 +27,7 @@ use crate::kvm::{Vcpu, Vm};
 use crate::live::{Page, Refresher};
 use crate::loop_thread::LoopThread;
 use crate::report::{DeviceReport, KERNEL, KernelTotals, PollReport, QueueReport, Report, VcpuFigures};
+use crate::threads::{self, Role};
 use crate::timeline::{self, timed};
 use crate::vcpu_thread::VcpuThread;
 
@@ -27,6 +37,7 @@ pub struct Machine {
     pub(crate) vm: Arc<Vm>,
     pub(crate) vcpus: Vec<VcpuThread>,
     pub(crate) bus: Arc<Bus>,
+    pub(crate) control_loop: EventLoop,
     pub(crate) main_loop: EventLoop,
     pub(crate) main_thread: LoopThread,
     pub(crate) loops: Vec<LoopHandle>,
@@ -80,20 +91,26 @@ impl Seen {
 pub struct Outcome {
     /// Why.
     pub end: End,
-    vcpus: Vec<(u8, Arc<VcpuExits>, Vcpu)>,
+    /// What did not stop when the machine was ended by force: a thread of each is still somewhere in the host's kernel or
+    /// in a device, and ends with the process. Empty as a rule.
+    pub left_behind: Vec<String>,
+    vcpus: Vec<(u8, Arc<VcpuExits>, Option<Vcpu>)>,
     seen: Vec<Seen>,
 }
 
 impl Outcome {
     /// Where its exits went. To be asked once: kicks are counted in eventfds, and reading empties them.
     pub fn report(&self) -> Report {
-        let figures = |(index, exits, vcpu): &(u8, Arc<VcpuExits>, Vcpu)| VcpuFigures {
+        let figures = |(index, exits, vcpu): &(u8, Arc<VcpuExits>, Option<Vcpu>)| VcpuFigures {
             index: *index,
             table: exits.rows(),
             eoi: exits.eoi.get(),
             interrupted: exits.interrupted.get(),
-            // A kernel that does not tell is no reason to keep the rest back.
-            kernel: vcpu.stats().ok().flatten().map_or_else(KernelTotals::default, |stats| KernelTotals::of(&stats)),
+            // Without the kernel's totals, or with a vCPU that was left behind, the rest is still reported.
+            kernel: vcpu
+                .as_ref()
+                .and_then(|vcpu| vcpu.stats().ok().flatten())
+                .map_or_else(KernelTotals::default, |stats| KernelTotals::of(&stats)),
         };
         let vcpus: Vec<_> = self.vcpus.iter().map(figures).collect();
         let fixed = Party::FIXED.into_iter().map(|party| party.name().to_owned());
@@ -138,7 +155,12 @@ impl Machine {
         self.control.clone()
     }
 
-    /// The loop that devices share, for whatever else shall be watched while the machine runs.
+    /// The control loop, for what ends the machine and for what must work whatever devices do. Workers on it never wait.
+    pub fn control_loop(&mut self) -> &mut EventLoop {
+        &mut self.control_loop
+    }
+
+    /// The loop that devices share, for what belongs to a device.
     pub fn main_loop(&mut self) -> &mut EventLoop {
         &mut self.main_loop
     }
@@ -149,9 +171,11 @@ impl Machine {
         move |bytes| bus.type_into_uart(bytes)
     }
 
-    /// Runs the first vCPU on this thread, and the rest of the machine on its own, until it ends.
+    /// Runs the machine until it ends, with the control loop on this thread.
     pub fn run(self) -> io::Result<Outcome> {
-        let Self { vm, vcpus, bus, mut main_loop, main_thread, loops, control, seen, sockets, page: _ } = self;
+        let Self { vm, vcpus, bus, control_loop, mut main_loop, main_thread, loops, control, seen, sockets, page: _ } =
+            self;
+        threads::start_here(Role::Control);
         let beginning = timeline::span("start the threads");
         // Kept for what the guest leaves behind.
         let ram = if timeline::is_on() { vcpus.first().map(|vcpu| vcpu.ram.clone()) } else { None };
@@ -161,38 +185,93 @@ impl Machine {
         main_loop.once_at_rest(illico_memory::give_back_program);
         let failed = control.clone();
         let main_thread = main_thread.serve(main_loop, move || failed.stop());
-        let mut vcpus = vcpus.into_iter();
-        let first = vcpus.next().ok_or_else(|| io::Error::other("a machine without a vCPU"))?;
-        let mut threads = Vec::with_capacity(vcpus.len());
+        let exits: Vec<_> = vcpus.iter().map(|vcpu| (vcpu.index, Arc::clone(&vcpu.exits))).collect();
+        let (leaving, left) = channel();
+        let last = Last::new(vcpus.len(), Arc::clone(&bus), control_loop.handle());
         for vcpu in vcpus {
-            let (index, exits) = (vcpu.index, Arc::clone(&vcpu.exits));
-            let thread = std::thread::Builder::new().name(format!("vcpu{index}")).spawn(move || vcpu.run());
-            // Without one of its vCPUs a machine must not run, and those that do wait for its end.
-            let thread = thread.inspect_err(|_| control.stop())?;
-            threads.push((index, exits, thread));
+            let (index, leaving, last) = (vcpu.index, leaving.clone(), last.clone());
+            let body = move || {
+                // The receiver is there for as long as anything waits for this vCPU.
+                let _ = leaving.send((index, vcpu.run()));
+                last.leave();
+            };
+            // Without one of its vCPUs a machine must not run, and those that do are told to end.
+            threads::spawn(Role::Vcpu, format!("vcpu{index}"), body).inspect_err(|_| control.stop())?;
         }
         drop(beginning);
         timeline::mark("first KVM_RUN");
-        let mut vcpus = vec![(first.index, Arc::clone(&first.exits), first.run())];
-        timeline::mark("the guest ended");
-        for (index, exits, thread) in threads {
-            let vcpu = thread.join().map_err(|_| io::Error::other(format!("the thread of vCPU {index} panicked")))?;
-            vcpus.push((index, exits, vcpu));
+        if let Err(error) = control_loop.run() {
+            say(&format!("the control loop cannot go on: {error}"));
+            control.stop();
         }
-        // Devices finish what is in flight before the threads of their loops end. Nobody waits for those:
-        // nothing of the guest is left on them.
-        timed("take the devices off their queues", || bus.reset());
+        let mut vcpus: Vec<_> = exits.into_iter().map(|(index, exits)| (index, exits, None)).collect();
+        for (index, vcpu) in left.try_iter() {
+            if let Some(known) = vcpus.iter_mut().find(|known| known.0 == index) {
+                known.2 = Some(vcpu);
+            }
+        }
+        let mut left_behind: Vec<_> =
+            vcpus.iter().filter(|known| known.2.is_none()).map(|known| format!("vCPU {}", known.0)).collect();
+        match last.times() {
+            Some(Times { guest_ended, devices_off }) => {
+                timeline::between("the guest ended", guest_ended, guest_ended);
+                timeline::between("take the devices off their queues", guest_ended, devices_off);
+            }
+            None if left_behind.is_empty() => left_behind.push("a device".to_owned()),
+            None => {}
+        }
         if let Some(sampler) = sampler {
             timeline::add_exits(sampler.stop());
         }
         if let Some(ram) = ram {
             timed("read the guest's log", || timeline::read_log(&ram));
         }
+        // Nobody waits for the threads of loops: nothing of the guest is left on them, or they are left behind.
         main_thread.stop();
         loops.iter().for_each(LoopHandle::stop);
         drop(sockets);
         let end = control.ending.get().cloned().unwrap_or(End::Stopped);
-        Ok(Outcome { end, vcpus, seen })
+        Ok(Outcome { end, left_behind, vcpus, seen })
+    }
+}
+
+/// When the guest had ended and when its devices were off their queues.
+#[derive(Debug, Clone, Copy)]
+struct Times {
+    guest_ended: Instant,
+    devices_off: Instant,
+}
+
+/// What the last vCPU does that leaves the guest. Clones are of the same machine.
+#[derive(Clone)]
+struct Last(Arc<LastInner>);
+
+struct LastInner {
+    inside: AtomicUsize,
+    bus: Arc<Bus>,
+    control_loop: LoopHandle,
+    times: OnceLock<Times>,
+}
+
+impl Last {
+    fn new(vcpus: usize, bus: Arc<Bus>, control_loop: LoopHandle) -> Self {
+        Self(Arc::new(LastInner { inside: AtomicUsize::new(vcpus), bus, control_loop, times: OnceLock::new() }))
+    }
+
+    /// A vCPU has left. The last one has devices finish what is in flight, and then ends the control loop.
+    fn leave(&self) {
+        if self.0.inside.fetch_sub(1, Ordering::AcqRel) != 1 {
+            return;
+        }
+        let guest_ended = Instant::now();
+        self.0.bus.reset();
+        let _ = self.0.times.set(Times { guest_ended, devices_off: Instant::now() });
+        self.0.control_loop.stop();
+    }
+
+    /// `None` where not all vCPUs have left, or a device is not off its queues.
+    fn times(&self) -> Option<Times> {
+        self.0.times.get().copied()
     }
 }
 

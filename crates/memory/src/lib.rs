@@ -9,6 +9,8 @@
 //!
 //! No KVM here, and nothing of VirtIO.
 
+#![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests start threads as they like"))]
+
 mod address;
 mod buffers;
 mod counter;

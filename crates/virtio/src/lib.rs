@@ -4,6 +4,7 @@
 //! (`DEVICE_NEEDS_RESET`) and nothing else. Nothing here knows KVM: a device is given queues, an
 //! interrupt for each, and a place on an event loop, and does not see who made them.
 
+#![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests start threads as they like"))]
 #![deny(unsafe_code)]
 
 pub mod block;

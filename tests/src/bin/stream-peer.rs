@@ -5,6 +5,8 @@
 //! `talk N` (give N bytes and take as many at once, the end of one's own before the end of the other's), or `refused`.
 //! Bytes that are given follow a pattern, and bytes that are taken are compared with it.
 
+#![allow(clippy::disallowed_methods, reason = "this program holds no machine")]
+
 use std::env;
 use std::error::Error;
 use std::fs::File;

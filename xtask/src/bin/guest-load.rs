@@ -1,6 +1,8 @@
 //! `guest-load SIZE DEPTH COUNT FILE`: reads COUNT blocks of SIZE bytes past the page cache, DEPTH at a time, each from a
 //! thread of its own. For guests: it is what `cargo xtask bench` measures disks with.
 
+#![allow(clippy::disallowed_methods, reason = "this program holds no machine")]
+
 use std::error::Error;
 use std::fs::OpenOptions;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};

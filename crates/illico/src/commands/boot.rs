@@ -61,7 +61,7 @@ pub fn run(options: &Boot, began: Instant, ahead: Option<Ahead>) -> Result<Statu
         recording.create()?;
     }
     let attaching = span("watch the terminal and signals");
-    signals::attach(&mut machine)?;
+    let signals = signals::attach(&mut machine)?;
     let raw = joint.attach(&mut machine)?;
     if maps_files {
         end_process_at_sigbus(raw.as_ref())?;
@@ -71,7 +71,14 @@ pub fn run(options: &Boot, began: Instant, ahead: Option<Ahead>) -> Result<Statu
     // Before anything is said.
     drop(raw);
     let outcome = outcome?;
+    signals.end();
     tell(&outcome.end);
+    if !outcome.left_behind.is_empty() {
+        say(&format!(
+            "{} did not stop: what it waits for on this host does not answer",
+            outcome.left_behind.join(", ")
+        ));
+    }
     let report = (accounting.is_wanted() || folder.is_some()).then(|| outcome.report());
     let excess = report.as_ref().map_or_else(|| Ok(Vec::new()), |report| accounting.excess(report))?;
     let status = match Status::of(&outcome.end) {
@@ -119,6 +126,7 @@ pub fn why(end: &End) -> &'static str {
         End::VcpuFailed { .. } => "a vCPU could not be run",
         End::Left => "the person at the terminal left",
         End::Stopped => "it was stopped",
+        End::Unanswered { .. } => "it was stopped: the guest did not power off when it was asked to",
     }
 }
 
@@ -154,5 +162,8 @@ fn tell(end: &End) {
             say(&format!("vCPU {vcpu} could not be run: {why}\n{registers}"));
         }
         End::Stopped => say("stopped"),
+        End::Unanswered { within } => {
+            say(&format!("stopped: the guest did not power off within {} s of the signal", within.as_secs()));
+        }
     }
 }

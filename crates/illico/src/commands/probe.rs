@@ -6,7 +6,6 @@
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::sync::mpsc::{RecvTimeoutError, channel};
-use std::thread;
 use std::time::Duration;
 
 use illico_machine::build::{Files, Parts, Start, build};
@@ -14,6 +13,7 @@ use illico_machine::config::{Config, Console, Size, Switch};
 use illico_machine::control::End;
 use illico_machine::kvm::Kvm;
 use illico_machine::report::Report;
+use illico_machine::threads::{self, Role};
 use illico_virtio::console;
 use rustix::fs::{MemfdFlags, memfd_create};
 
@@ -62,11 +62,11 @@ pub fn run(kvm: &Kvm, config: &Config, limit: Duration) -> Result<Heard, Failure
     let machine = build(config, Start::with(kvm.clone())?, parts)?;
     let control = machine.control();
     let (running, ended) = channel::<()>();
-    let watch = thread::spawn(move || {
+    let watch = threads::spawn(Role::Timer, "probe limit", move || {
         if ended.recv_timeout(limit) == Err(RecvTimeoutError::Timeout) {
             control.stop();
         }
-    });
+    })?;
     let outcome = machine.run();
     drop(running);
     let _ = watch.join();

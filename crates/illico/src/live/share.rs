@@ -41,7 +41,7 @@ pub fn attach(sockets: &Path, machine: &mut Machine) -> Result<(), Failure> {
     listener.set_nonblocking(true).map_err(wrong)?;
     let refresher = machine.refresher().map_err(|error| format!("cannot look at the kernel's counters: {error}"))?;
     let watched = Watched { listener, refresher };
-    machine.main_loop().add(Box::new(watched), Box::new(|fault| say(&format!("refresh: {fault}"))))?;
+    machine.control_loop().add(Box::new(watched), Box::new(|fault| say(&format!("refresh: {fault}"))))?;
     Ok(())
 }
 

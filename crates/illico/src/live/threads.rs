@@ -65,9 +65,9 @@ pub fn of_process(pid: u32) -> Vec<Thread> {
         .filter_map(|task| {
             let text = fs::read_to_string(task.path().join("stat")).ok()?;
             let mut thread = parse(&text)?;
-            // The first vCPU runs on the first thread.
+            // The first thread has the name of the program; it serves the control loop.
             if task.file_name().to_str()?.parse() == Ok(pid) {
-                thread.name = "vcpu0".to_owned();
+                thread.name = "control".to_owned();
             }
             Some(thread)
         })
@@ -112,7 +112,7 @@ mod tests {
     #[test]
     fn this_process_has_threads_with_times() {
         let threads = of_process(std::process::id());
-        assert!(threads.iter().any(|thread| thread.vcpu() == Some(0)), "{threads:?}");
+        assert!(threads.iter().any(|thread| thread.name == "control"), "{threads:?}");
         assert_eq!(of_process(u32::MAX), []);
     }
 }

@@ -11,8 +11,8 @@ mod output;
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::thread;
 
+use illico_machine::threads::{self, Role};
 use illico_protocol::{Decoder, Ending, Frame, HELLO, MAX_DATA, ProtocolError, Stream};
 
 pub use self::input::Input;
@@ -128,7 +128,7 @@ fn write(mut stream: UnixStream, waiting: &Waiting) {
 }
 
 fn start(name: &str, body: impl FnOnce() + Send + 'static) -> Result<(), Broken> {
-    thread::Builder::new().name(name.to_owned()).spawn(body).map(drop).map_err(Broken::Thread)
+    threads::spawn(Role::Session, name, body).map(drop).map_err(Broken::Thread)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@ use std::io::Read;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
+use std::thread::{self, JoinHandle};
 
 use illico_protocol::{Reader, STDIN_WINDOW, WindowSize};
 

@@ -82,7 +82,8 @@ impl Joint {
         let Some(keyboard) = keyboard else { return Ok(None) };
         let control = machine.control();
         let keyboard = keyboard.on_leave(Interrupt::from_fn(move || control.leave()));
-        machine.main_loop().add(Box::new(keyboard), on_fault())?;
+        // Not with devices: Ctrl-A x must work whatever they do.
+        machine.control_loop().add(Box::new(keyboard), on_fault())?;
         Ok(RawMode::enter(stdin())?)
     }
 }

@@ -1,7 +1,12 @@
-//! Signals, as events on the main loop: SIGTERM and SIGINT press the power button, again they stop.
+//! Signals, as events on the control loop: SIGTERM and SIGINT press the power button, again they stop.
+//!
+//! Once the machine has ended they end the process, as they do where no program asks for them: what is left to do then,
+//! such as writing a report to a pipe, may wait for others.
 
 use std::io::Read;
 use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use illico_machine::control::Control;
 use illico_machine::machine::Machine;
@@ -11,16 +16,30 @@ use signal_hook::consts::{SIGINT, SIGTERM};
 
 use crate::commands::Failure;
 
+/// Signals that are events.
+pub struct Signals {
+    over: Arc<AtomicBool>,
+}
+
+impl Signals {
+    /// From now on they end the process.
+    pub fn end(&self) {
+        self.over.store(true, Ordering::SeqCst);
+    }
+}
+
 /// Watches for signals from now on.
-pub fn attach(machine: &mut Machine) -> Result<(), Failure> {
+pub fn attach(machine: &mut Machine) -> Result<Signals, Failure> {
+    let over = Arc::new(AtomicBool::new(false));
     let (ours, handlers) = UnixStream::pair()?;
     ours.set_nonblocking(true)?;
     for signal in [SIGTERM, SIGINT] {
+        signal_hook::flag::register_conditional_default(signal, Arc::clone(&over))?;
         signal_hook::low_level::pipe::register(signal, handlers.try_clone()?)?;
     }
     let button = Button { signals: ours, control: machine.control(), pressed: false };
-    machine.main_loop().add(Box::new(button), Box::new(|fault| say(&format!("signals: {fault}"))))?;
-    Ok(())
+    machine.control_loop().add(Box::new(button), Box::new(|fault| say(&format!("signals: {fault}"))))?;
+    Ok(Signals { over })
 }
 
 /// Pressed by the first signal.

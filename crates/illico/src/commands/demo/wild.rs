@@ -2,9 +2,9 @@
 
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, channel};
-use std::thread;
 use std::time::Duration;
 
+use illico_machine::threads::{self, Role};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 
 use crate::commands::Failure;
@@ -33,12 +33,12 @@ pub fn measure() -> Result<Wild, Failure> {
     let machine = command.spawn()?;
     let process = pidfd_open(Pid::from_child(&machine), PidfdFlags::empty())?;
     let (running, ended) = channel::<()>();
-    let watch = thread::spawn(move || {
+    let watch = threads::spawn(Role::Timer, "limit", move || {
         if ended.recv_timeout(LIMIT) == Err(RecvTimeoutError::Timeout) {
             // It fails where the process has just ended by itself.
             let _ = pidfd_send_signal(&process, Signal::KILL);
         }
-    });
+    })?;
     let output = machine.wait_with_output();
     drop(running);
     let _ = watch.join();

@@ -64,7 +64,7 @@ fn word(end: &End) -> String {
         End::TripleFault { .. } => "triple fault".to_owned(),
         End::InternalError { error, .. } => error.to_string(),
         End::VcpuFailed { why, .. } => why.clone(),
-        End::Left | End::Stopped => "stopped".to_owned(),
+        End::Left | End::Stopped | End::Unanswered { .. } => "stopped".to_owned(),
     }
 }
 

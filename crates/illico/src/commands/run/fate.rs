@@ -8,6 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use illico_machine::control::Control;
+use illico_machine::threads::{self, Role};
 use signal_hook::consts::SIGTERM;
 
 use crate::session::Outbox;
@@ -85,7 +86,7 @@ impl Fate {
             thread::sleep(time);
             fate.force(Cause::Timeout);
         };
-        thread::Builder::new().name("timeout".to_owned()).spawn(body).map(drop)
+        threads::spawn(Role::Timer, "timeout", body).map(drop)
     }
 
     /// Passes signals on to the command from now on.

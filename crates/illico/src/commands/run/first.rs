@@ -4,8 +4,9 @@ use std::io;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 
+use illico_machine::threads::{self, Role};
 use illico_protocol::{Ending, PORT};
 
 use super::fate::Fate;
@@ -66,7 +67,7 @@ impl First {
             fate.end();
             ending
         };
-        let session = thread::Builder::new().name("first command".to_owned()).spawn(body)?;
+        let session = threads::spawn(Role::Session, "first command", body)?;
         Ok(Serving { path, outbox, stream, session })
     }
 }

@@ -1,0 +1,86 @@
+//! Threads of a process that holds a machine: each is started here and has a role.
+//!
+//! The program may set one hook, [`on_start`], which runs on every thread before its work: the place where a thread
+//! gives up rights, or moves to a CPU, by what it is for. Nothing else starts a thread in such a process (`clippy.toml`).
+//! Not here: what a thread does.
+
+use std::io;
+use std::sync::OnceLock;
+use std::thread::{Builder, JoinHandle};
+
+/// What a thread is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// Ends the machine when a person or a signal says so. It serves no device and never waits for one.
+    Control,
+    /// Runs one vCPU and answers its exits.
+    Vcpu,
+    /// Runs the event loop that devices share.
+    Devices,
+    /// Runs the event loop of one device, or of one of its queues.
+    Queue,
+    /// Reads the counters of exits for a timeline.
+    Sampler,
+    /// Carries the streams of a command in the guest.
+    Session,
+    /// Receives the signals of the process for a command in the guest.
+    Signals,
+    /// Ends the machine when its time is over.
+    Timer,
+}
+
+type Hook = Box<dyn Fn(Role) + Send + Sync>;
+
+static HOOK: OnceLock<Hook> = OnceLock::new();
+
+/// [`on_start`] was called a second time.
+#[derive(Debug, thiserror::Error)]
+#[error("the hook of starting threads is set already")]
+pub struct HookIsSet;
+
+/// Has `hook` called on every thread that starts from now on. Set by the program, once, before it makes a machine. A
+/// hook that fails must end the process: the thread would run without what the hook was to do.
+pub fn on_start(hook: impl Fn(Role) + Send + Sync + 'static) -> Result<(), HookIsSet> {
+    HOOK.set(Box::new(hook)).map_err(|_| HookIsSet)
+}
+
+/// Gives the calling thread a role: for the first thread of the process, which nobody spawns.
+pub fn start_here(role: Role) {
+    if let Some(hook) = HOOK.get() {
+        hook(role);
+    }
+}
+
+/// Starts a thread of this role and name.
+#[allow(clippy::disallowed_methods, reason = "the one place that starts threads")]
+pub fn spawn<T: Send + 'static>(
+    role: Role,
+    name: impl Into<String>,
+    body: impl FnOnce() -> T + Send + 'static,
+) -> io::Result<JoinHandle<T>> {
+    Builder::new().name(name.into()).spawn(move || {
+        start_here(role);
+        body()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+    use std::thread;
+
+    use super::*;
+
+    /// One test: the hook is the process's. nextest runs each test in a process of its own.
+    #[test]
+    fn the_hook_runs_on_each_thread_before_its_body() {
+        static STARTED: Mutex<Vec<(Role, String)>> = Mutex::new(Vec::new());
+        let name = || thread::current().name().unwrap_or_default().to_owned();
+        on_start(move |role| STARTED.lock().unwrap().push((role, name()))).unwrap();
+        let seen = spawn(Role::Vcpu, "vcpu7", || STARTED.lock().unwrap().clone()).unwrap().join().unwrap();
+        assert!(seen.contains(&(Role::Vcpu, "vcpu7".to_owned())), "{seen:?}");
+        start_here(Role::Control);
+        assert!(STARTED.lock().unwrap().contains(&(Role::Control, name())));
+        assert!(on_start(|_| ()).is_err(), "a second hook is refused");
+    }
+}
