@@ -2,12 +2,13 @@
 
 use std::fs::{self, File};
 use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
 
 use super::choose::release_of;
-use super::{HELD, IMAGE, Kernel, KernelError, Kernels, MODULES, RECORD, Record, check_name};
+use super::{HELD, IMAGE, Kernel, KernelError, Kernels, MODULES, RECORD, Record, check_name, lock};
 use crate::modules::Tree;
 
 /// What of a modules folder is kept beside the modules themselves.
@@ -73,22 +74,34 @@ impl Kernels {
         let _lock = self.lock()?;
         let held = part.0.join(HELD);
         fs::remove_file(&held).map_err(KernelError::file("remove", &held))?;
-        match fs::rename(&part.0, &folder) {
-            Ok(()) => self.named(name),
-            // Another one of this name was faster.
-            Err(_) if folder.exists() => Err(KernelError::InUse(name.to_owned())),
-            Err(error) => Err(KernelError::file("make", &folder)(error)),
-        }
+        let Err(error) = fs::rename(&part.0, &folder) else { return self.named(name) };
+        // Without its file `held`, it goes under this lock or with the next change of the store.
+        let _ = fs::remove_dir_all(&part.0);
+        // Another one of this name was faster.
+        Err(if folder.exists() {
+            KernelError::InUse(name.to_owned())
+        } else {
+            KernelError::file("make", &folder)(error)
+        })
     }
 }
 
-/// Gone when dropped, unless it was renamed.
+/// A folder and its locked file `held`. Gone when dropped, unless it was renamed.
 #[derive(Debug)]
-pub(super) struct Part(pub(super) PathBuf, #[expect(dead_code, reason = "closing it releases the lock")] File);
+pub(super) struct Part(pub(super) PathBuf, File);
 
 impl Drop for Part {
     fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
+        // Another maker may have a folder of this name by now: only one with this part's own file is this part, and the
+        // store's lock keeps it so.
+        let store = self.0.parent().unwrap_or(Path::new("."));
+        let Ok(_lock) = lock(store) else { return };
+        let id = |file: fs::Metadata| (file.dev(), file.ino());
+        if let (Ok(own), Ok(found)) = (self.1.metadata(), fs::metadata(self.0.join(HELD)))
+            && id(own) == id(found)
+        {
+            let _ = fs::remove_dir_all(&self.0);
+        }
     }
 }
 

@@ -150,3 +150,16 @@ fn what_interrupted_programs_left_is_removed() {
     place.kernels.remove("broken").unwrap();
     assert!(place.names().is_empty());
 }
+
+#[test]
+fn a_kept_part_does_not_take_the_next_one_along() {
+    let place = Place::new();
+    let first = place.kernels.part().unwrap();
+    let record = || Record { release: "6.12".to_owned(), origin: String::new(), modules: false };
+    place.kernels.keep(&first, "first", &record()).unwrap();
+    let second = place.kernels.part().unwrap();
+    assert_eq!(first.0, second.0, "the name of a part is used again");
+    drop(first);
+    place.kernels.keep(&second, "second", &record()).unwrap();
+    assert_eq!(place.names(), ["first", "second"]);
+}

@@ -211,14 +211,8 @@ impl Kernels {
         self.remove_leftovers()
     }
 
-    /// Held (flock) while a kernel appears or goes. The kernel of the host releases it when its holder dies.
     fn lock(&self) -> Result<File, KernelError> {
-        let path = self.folder.join(LOCK);
-        let file = File::options().create(true).truncate(false).write(true).open(&path);
-        let file = file.map_err(KernelError::file("open", &path))?;
-        let locked = flock(&file, FlockOperation::LockExclusive);
-        locked.map_err(|errno| KernelError::file("lock", &path)(errno.into()))?;
-        Ok(file)
+        lock(&self.folder)
     }
 
     /// Removes parts whose makers are dead: no process holds the lock on their file `held`. Takes the store's lock for granted.
@@ -249,6 +243,16 @@ impl Kernels {
         let made = DirBuilder::new().recursive(true).mode(0o700).create(&self.folder);
         made.map_err(KernelError::file("make the folder", &self.folder))
     }
+}
+
+/// Held (flock) while a kernel appears or goes. The kernel of the host releases it when its holder dies.
+fn lock(folder: &Path) -> Result<File, KernelError> {
+    let path = folder.join(LOCK);
+    let file = File::options().create(true).truncate(false).write(true).open(&path);
+    let file = file.map_err(KernelError::file("open", &path))?;
+    let locked = flock(&file, FlockOperation::LockExclusive);
+    locked.map_err(|errno| KernelError::file("lock", &path)(errno.into()))?;
+    Ok(file)
 }
 
 fn size_on_disk(path: &Path) -> u64 {
