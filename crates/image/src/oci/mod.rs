@@ -65,6 +65,7 @@ pub struct Manifest {
 
 /// A manifest, or an index of manifests.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "there is one at a time")]
 pub enum Document {
     Manifest(Manifest),
     Index(Vec<Descriptor>),

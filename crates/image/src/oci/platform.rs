@@ -140,7 +140,7 @@ pub(super) fn level() -> u8 {
         && has!("lzcnt")
         && has!("movbe");
     let v4 = v3 && has!("avx512f") && has!("avx512bw") && has!("avx512cd") && has!("avx512dq") && has!("avx512vl");
-    [v2, v3, v4].into_iter().fold(1, |level, has| level + u8::from(has))
+    [v2, v3, v4].into_iter().fold(1_u8, |level, has| level.saturating_add(u8::from(has)))
 }
 
 /// The baseline, where the crate is only built for its tools.

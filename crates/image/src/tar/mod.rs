@@ -49,3 +49,7 @@ pub fn begins(start: &[u8]) -> bool {
     let block = start.first_chunk::<{ BLOCK as usize }>();
     block.is_some_and(|block| header::Header::parse(block).is_ok())
 }
+
+#[cfg(test)]
+#[path = "differential_test.rs"]
+mod differential_tests;
