@@ -1,9 +1,12 @@
 //! A tar archive in frames of data, in both directions. What comes out of a guest is looked at entry by entry: every
 //! name begins as the agent promised, none leads out of the folder, and neither devices nor rights beyond rwx are made.
 
+use std::fs::{self, Permissions};
 use std::io::{self, Read, Write};
+use std::net::Shutdown;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
-use std::path::{Component, Path};
+use std::path::{Component, Path, PathBuf};
 
 use illico_protocol::{Frame, MAX_DATA, Reader};
 use tar::EntryType;
@@ -16,12 +19,23 @@ use crate::output;
 pub struct DataWriter {
     stream: UnixStream,
     kept: Vec<u8>,
+    broken: bool,
 }
 
 impl DataWriter {
     /// To this agent.
     pub fn new(stream: UnixStream) -> Self {
-        Self { stream, kept: Vec::with_capacity(MAX_DATA) }
+        Self { stream, kept: Vec::with_capacity(MAX_DATA), broken: false }
+    }
+
+    /// Whether the agent takes no more: then it says why.
+    pub fn is_broken(&self) -> bool {
+        self.broken
+    }
+
+    /// Closes the connection within the archive, so that the agent does not wait for the rest.
+    pub fn abandon(self) {
+        let _ = self.stream.shutdown(Shutdown::Both);
     }
 
     /// All was written.
@@ -33,7 +47,9 @@ impl DataWriter {
     fn send(&mut self, frame: &Frame<'_>) -> io::Result<()> {
         let mut bytes = Vec::new();
         frame.encode(&mut bytes).map_err(io::Error::other)?;
-        self.stream.write_all(&bytes)
+        let sent = self.stream.write_all(&bytes);
+        self.broken |= sent.is_err();
+        sent
     }
 }
 
@@ -104,10 +120,30 @@ impl<R: Read> Read for DataReader<R> {
     }
 }
 
+/// Folders that their owner may not write, and their permissions. They are set once all is where it belongs: a plain user can
+/// neither fill nor move such a folder.
+#[derive(Debug, Default)]
+#[must_use]
+pub struct Closed(Vec<(PathBuf, u32)>);
+
+impl Closed {
+    /// Sets them. `place` says where a path of the archive has come to be.
+    pub fn close(self, place: impl Fn(&Path) -> PathBuf) -> io::Result<()> {
+        for (path, mode) in self.0.into_iter().rev() {
+            let path = place(&path);
+            if fs::symlink_metadata(&path)?.is_dir() {
+                fs::set_permissions(path, Permissions::from_mode(mode))?;
+            }
+        }
+        Ok(())
+    }
+}
+
 /// Unpacks what has `name` into a folder.
-pub fn unpack(data: &mut impl Read, name: &Path, folder: &Path) -> io::Result<()> {
+pub fn unpack(data: &mut impl Read, name: &Path, folder: &Path) -> io::Result<Closed> {
     let mut archive = tar::Archive::new(data);
     let mut any = false;
+    let mut closed = Closed::default();
     for entry in archive.entries()? {
         let mut entry = entry?;
         let path = entry.path()?.into_owned();
@@ -115,7 +151,8 @@ pub fn unpack(data: &mut impl Read, name: &Path, folder: &Path) -> io::Result<()
         if !promised {
             return Err(foreign(&path));
         }
-        match entry.header().entry_type() {
+        let kind = entry.header().entry_type();
+        match kind {
             EntryType::Regular
             | EntryType::Continuous
             | EntryType::Directory
@@ -129,9 +166,21 @@ pub fn unpack(data: &mut impl Read, name: &Path, folder: &Path) -> io::Result<()
             }
             _ => output::say(&format!("left out, since it is neither file, folder nor link: {}", path.display())),
         }
+        if kind == EntryType::Directory {
+            let made = folder.join(&path);
+            let data = fs::symlink_metadata(&made)?;
+            let mode = data.permissions().mode() & 0o7777;
+            if data.is_dir() && mode & OWNER != OWNER {
+                fs::set_permissions(&made, Permissions::from_mode(mode | OWNER))?;
+                closed.0.push((path, mode));
+            }
+        }
     }
-    if any { Ok(()) } else { Err(io::Error::other("nothing came out of the machine")) }
+    if any { Ok(closed) } else { Err(io::Error::other("nothing came out of the machine")) }
 }
+
+/// The owner's rights.
+const OWNER: u32 = 0o700;
 
 fn foreign(path: &Path) -> io::Error {
     io::Error::other(format!("the machine sent {}, which was not asked for; nothing was made of it", path.display()))

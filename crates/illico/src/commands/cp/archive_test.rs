@@ -1,5 +1,3 @@
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::thread;
 
 use illico_protocol::{Ending, HELLO};
@@ -34,7 +32,9 @@ fn archive(entries: &[(EntryType, &str, &str)]) -> Vec<u8> {
 fn unpacked(entries: &[(EntryType, &str, &str)]) -> (tempfile::TempDir, io::Result<()>) {
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir(folder.path().join("to")).unwrap();
-    let done = unpack(&mut archive(entries).as_slice(), Path::new("logs"), &folder.path().join("to"));
+    let to = folder.path().join("to");
+    let done = unpack(&mut archive(entries).as_slice(), Path::new("logs"), &to);
+    let done = done.and_then(|closed| closed.close(|path| to.join(path)));
     (folder, done)
 }
 
@@ -119,4 +119,23 @@ fn an_archive_that_breaks_off_is_an_error_with_the_agent_s_reason() {
     let error = reader.end().unwrap_err().to_string();
     assert!(error.contains("/nosuch: no such file"), "{error}");
     drop(agent);
+}
+
+#[test]
+fn folders_that_may_not_be_written_are_closed_last() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut builder = Builder::new(Vec::new());
+    for (name, kind, mode) in
+        [("logs", Directory, 0o555), ("logs/in", Directory, 0o500), ("logs/in/file", Regular, 0o444)]
+    {
+        builder.append_data(&mut header(kind, 0, mode), name, io::empty()).unwrap();
+    }
+    let closed = unpack(&mut builder.into_inner().unwrap().as_slice(), Path::new("logs"), folder.path()).unwrap();
+    let mode = |name: &str| fs::metadata(folder.path().join(name)).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode("logs"), mode("logs/in"), mode("logs/in/file")), (0o755, 0o700, 0o444));
+    fs::rename(folder.path().join("logs"), folder.path().join("moved")).unwrap();
+    closed.close(|path| folder.path().join("moved").join(path.strip_prefix("logs").unwrap())).unwrap();
+    assert_eq!((mode("moved"), mode("moved/in")), (0o555, 0o500));
+    fs::set_permissions(folder.path().join("moved"), Permissions::from_mode(0o755)).unwrap();
+    fs::set_permissions(folder.path().join("moved/in"), Permissions::from_mode(0o755)).unwrap();
 }
