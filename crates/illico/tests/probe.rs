@@ -8,6 +8,8 @@ use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
+use std::thread::sleep;
+use std::time::Duration;
 
 use illico::illico;
 use rustix::process::{Pid, Signal, kill_process};
@@ -93,6 +95,29 @@ fn the_first_sigterm_presses_the_button_and_the_second_one_stops() {
     }
     let (status, _, host) = told(machine.wait_with_output().unwrap());
     assert_eq!((status, host.as_str()), (143, "illico: stopped\n"));
+}
+
+/// The vCPU sits in a write to a full pipe, which holds up neither signals nor the end.
+#[test]
+fn two_sigterms_end_a_guest_whose_uart_fills_a_pipe() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = machine(folder.path(), "uart=65536", &["--console", "uart"]);
+    // It holds less than the experiment writes.
+    let (screen, output) = std::io::pipe().unwrap();
+    rustix::pipe::fcntl_setpipe_size(&output, 4096).unwrap();
+    let machine = command.stdin(Stdio::null()).stdout(output).stderr(Stdio::piped()).spawn().unwrap();
+    drop(command);
+    let process = Pid::from_child(&machine);
+    while rustix::io::ioctl_fionread(&screen).unwrap() < 4096 {
+        sleep(Duration::from_millis(10));
+    }
+    kill_process(process, Signal::TERM).unwrap();
+    sleep(Duration::from_millis(200));
+    kill_process(process, Signal::TERM).unwrap();
+    let output = machine.wait_with_output().unwrap();
+    let host = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(143), "{host}");
+    assert!(host.starts_with("illico: stopped\nillico: vCPU 0 did not stop"), "{host}");
 }
 
 /// However the machine ends; only a kill leaves it, and then the next one takes its place.
