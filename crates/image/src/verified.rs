@@ -88,6 +88,7 @@ fn wrong(why: WrongContent) -> io::Error {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
