@@ -4,14 +4,15 @@
 //! There is no going on from there: the access is repeated for ever. The process ends with one line, and with the
 //! terminal as it was.
 
-use std::{io, process, thread};
+use std::{io, process};
 
+use illico_machine::threads::{self, Role};
 use illico_virtio::complaints::say;
 use signal_hook::consts::SIGBUS;
 use signal_hook::iterator::Signals;
 
 use crate::status::Status;
-use crate::terminal::RawMode;
+use crate::terminal::{RawMode, Restorer};
 
 /// Ends the process at the first SIGBUS from now on, by a thread that does nothing else: any other may be the one that
 /// cannot go on.
@@ -20,10 +21,10 @@ pub fn end_process_at_sigbus(raw: Option<&RawMode>) -> io::Result<()> {
     let restore = raw.map(RawMode::restorer);
     let body = move || {
         if signals.forever().next().is_some() {
-            restore.iter().for_each(|restore| restore());
+            restore.iter().for_each(Restorer::restore);
             say("a file behind guest memory (--pmem) was cut short, or its disk failed: the machine has ended");
             process::exit(Status::VcpuFailed.code().into());
         }
     };
-    thread::Builder::new().name("sigbus".to_owned()).spawn(body).map(drop)
+    threads::spawn(Role::Signals, "sigbus", body).map(drop)
 }

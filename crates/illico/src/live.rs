@@ -6,17 +6,10 @@
 
 mod look;
 mod rates;
-mod share;
 mod threads;
 
+use illico_launch::watch::{COUNTERS, REFRESH};
+pub use illico_launch::watch::{EXITS, attach, create, keep};
 pub use look::look;
 pub use rates::{MachineRates, Moment, QueueRates, Shares, VcpuRates};
-pub use share::{attach, create, keep};
 pub use threads::{TICKS, Thread, Times, of_process};
-
-/// The page.
-const COUNTERS: &str = "counters";
-/// The socket.
-const REFRESH: &str = "refresh";
-/// Where the last figures of a machine that ended are, in the folder of its state.
-pub const EXITS: &str = "exits.json";

@@ -12,7 +12,9 @@ mod cli;
 mod commands;
 mod comparison;
 mod failure;
+mod last_resort;
 mod live;
+mod naming;
 mod output;
 mod signals;
 mod since;
@@ -34,7 +36,6 @@ use crate::status::Status;
 fn main() -> ExitCode {
     let began = Instant::now();
     illico_memory::share_one_arena();
-    let ahead = commands::boot::Ahead::of(std::env::args_os().nth(1).as_deref());
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
@@ -52,7 +53,7 @@ fn main() -> ExitCode {
         }
     };
     let done = match cli.verb {
-        Verb::Boot(options) => commands::boot::run(&options, began, ahead),
+        Verb::Boot(options) => commands::boot::run(&options, began),
         Verb::Run(options) => commands::run::run(&options, began),
         Verb::Exec(options) => commands::exec::run(&options),
         Verb::Logs(options) => commands::logs::run(&options),

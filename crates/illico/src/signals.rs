@@ -1,28 +1,36 @@
-//! Signals of this process, on their way to a command, and the size of the terminal's window.
+//! Signals of this process, on their way to a machine, and the size of the terminal's window.
 
 use std::io::{self, stdin, stdout};
 
 use illico_machine::threads::{self, Role};
-use illico_protocol::{Frame, WindowSize};
+use illico_protocol::WindowSize;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH};
 use signal_hook::iterator::Signals;
 
 use crate::terminal;
-use illico_launch::session::Outbox;
 
-/// Signals that are not for this process but for the command.
+/// Signals that are the command's.
 const PASSED_ON: [i32; 6] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2];
 
-/// Passes signals on from now on. `instead` is asked first: what it answers is sent, if it answers anything.
-pub fn pass_on(outbox: Outbox, mut instead: impl FnMut(i32) -> Option<u8> + Send + 'static) -> io::Result<()> {
+/// What this process was told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Event {
+    /// A signal, by its number.
+    Signal(u8),
+    /// The person's terminal has another size.
+    Resize(WindowSize),
+}
+
+/// Calls `heard` on a thread of its own for every signal from now on.
+pub fn watch(mut heard: impl FnMut(Event) + Send + 'static) -> io::Result<()> {
     let mut signals = Signals::new(PASSED_ON.iter().chain(&[SIGWINCH]))?;
     let body = move || {
         for signal in signals.forever() {
-            let frame = match signal {
-                SIGWINCH => window().map(Frame::Resize),
-                signal => instead(signal).map(Frame::Signal),
+            let event = match signal {
+                SIGWINCH => window().map(Event::Resize),
+                signal => u8::try_from(signal).ok().map(Event::Signal),
             };
-            let _ = frame.map(|frame| outbox.send(&frame));
+            event.into_iter().for_each(&mut heard);
         }
     };
     threads::spawn(Role::Signals, "signals", body).map(drop)
@@ -34,5 +42,5 @@ pub fn window() -> Option<WindowSize> {
     Some(WindowSize { rows: size.rows, columns: size.columns })
 }
 
-/// The size that a terminal has if nobody looks at it.
+/// The size of a command's terminal that is joined to no terminal of the host.
 pub const UNSEEN: WindowSize = WindowSize { rows: 24, columns: 80 };

@@ -21,6 +21,17 @@ pub struct RawMode {
     saved: Saved,
 }
 
+/// Puts a raw terminal back from another thread, if that was not done yet.
+#[derive(Debug, Clone)]
+pub struct Restorer(Saved);
+
+impl Restorer {
+    /// Puts it back now.
+    pub fn restore(&self) {
+        restore(&self.0);
+    }
+}
+
 /// What the terminal was like, for whoever comes first to put it back.
 type Saved = Arc<Mutex<Option<(OwnedFd, Termios)>>>;
 
@@ -42,15 +53,14 @@ impl RawMode {
         Ok(Some(mode))
     }
 
+    /// A way to put it back from another thread.
+    pub fn restorer(&self) -> Restorer {
+        Restorer(Arc::clone(&self.saved))
+    }
+
     /// Puts the terminal back now.
     pub fn restore(&self) {
         restore(&self.saved);
-    }
-
-    /// What puts the terminal back from any thread.
-    pub fn restorer(&self) -> impl Fn() + Send + use<> {
-        let saved = Arc::clone(&self.saved);
-        move || restore(&saved)
     }
 
     /// In the hook and not in a destructor: a panic aborts, and its message shall be readable.

@@ -1,12 +1,17 @@
-//! The agent in a machine, reached from another process: through the machine's vsock, which is a unix socket here.
+//! The agent in a machine, reached through the machine's vsock, which is a unix socket on the host.
 
 use std::borrow::Cow;
 use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
-use illico_protocol::{Ending, Frame, HELLO, PORT, ProtocolError, Reader, Request};
+use illico_protocol::{Ending, Exec, Frame, HELLO, PORT, ProtocolError, Reader, Request};
 
-use crate::vms::{State, Vm};
+use crate::first::Streams;
+use crate::session::{self, Broken};
+use crate::vms::{Name, State, Vm};
 
 /// The name of the vsock socket in a machine's folder of sockets.
 pub const SOCKET: &str = "vsock";
@@ -33,31 +38,86 @@ pub enum AgentError {
     Stream(#[source] io::Error),
     #[error("{0}")]
     Refused(String),
+    #[error(transparent)]
+    Session(#[from] Broken),
 }
 
-/// Connects to the agent of a machine. Nothing was said yet.
+/// How long a connection is tried for: an agent that is busy with many others refuses more for a while.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// The first and the longest pause between two attempts.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(500));
+
+/// The agent of a machine that this process runs.
+#[derive(Debug, Clone)]
+pub struct Agent {
+    name: Name,
+    socket: PathBuf,
+}
+
+impl Agent {
+    pub(crate) fn new(name: Name, socket: PathBuf) -> Self {
+        Self { name, socket }
+    }
+
+    /// Connects to it.
+    pub fn connect(&self) -> Result<UnixStream, AgentError> {
+        retry(&self.name, &self.socket, || true)
+    }
+
+    /// Runs a command with these streams, and waits for its end.
+    pub fn exec(&self, command: Exec, streams: Streams) -> Result<Ending, AgentError> {
+        let stream = self.connect()?;
+        let (outbox, waiting) = session::outbox();
+        outbox.send(&Frame::Request(Cow::Owned(Request::Exec(command))))?;
+        Ok(session::carry(stream, waiting, &outbox, streams.input, streams.sinks, || ())?)
+    }
+}
+
+/// Connects to the agent of a machine of any process. Nothing was sent yet. While the machine runs, an agent that refuses
+/// is tried again.
 pub fn connect(vm: &Vm) -> Result<UnixStream, AgentError> {
-    let name = || vm.name.to_string();
-    if vm.state() != State::Running {
-        return Err(AgentError::NotRunning(name()));
+    let running = || vm.state() == State::Running;
+    if !running() {
+        return Err(AgentError::NotRunning(vm.name.to_string()));
     }
     let record = vm.record.as_ref().filter(|_| vm.has_agent());
-    let record = record.ok_or_else(|| AgentError::NoAgent(name()))?;
-    let greet = || {
-        let mut stream = UnixStream::connect(record.sockets.join(SOCKET))?;
-        writeln!(stream, "CONNECT {PORT}")?;
-        let mut answer = Vec::new();
-        // A byte at a time: what comes behind the line is the agent's.
-        let mut byte = [0];
-        while answer.len() < LONGEST_ANSWER && stream.read(&mut byte)? == 1 {
-            match byte {
-                [b'\n'] if answer.starts_with(b"OK ") => return Ok(stream),
-                [byte] => answer.push(byte),
+    let record = record.ok_or_else(|| AgentError::NoAgent(vm.name.to_string()))?;
+    retry(&vm.name, &record.sockets.join(SOCKET), running)
+}
+
+fn retry(name: &Name, socket: &Path, running: impl Fn() -> bool) -> Result<UnixStream, AgentError> {
+    let until = Instant::now() + PATIENCE;
+    let (mut pause, longest) = PAUSES;
+    loop {
+        match greet(socket) {
+            Ok(stream) => return Ok(stream),
+            Err(_) if !running() => return Err(AgentError::NotRunning(name.to_string())),
+            Err(source) if Instant::now() >= until => {
+                return Err(AgentError::Connect { name: name.to_string(), source });
             }
+            Err(_) => {}
         }
-        Err(io::Error::new(io::ErrorKind::ConnectionRefused, "nobody answers in the guest; it may still be starting"))
-    };
-    greet().map_err(|source| AgentError::Connect { name: name(), source })
+        // Processes that were refused together must not come back together.
+        let spread = u32::from(std::process::id() as u16) % 256;
+        thread::sleep(pause + pause * spread / 256);
+        pause = (pause * 2).min(longest);
+    }
+}
+
+/// Connects through the machine's vsock to the agent's port.
+fn greet(socket: &Path) -> io::Result<UnixStream> {
+    let mut stream = UnixStream::connect(socket)?;
+    writeln!(stream, "CONNECT {PORT}")?;
+    let mut answer = Vec::new();
+    // A byte at a time: what follows the line is the agent's.
+    let mut byte = [0];
+    while answer.len() < LONGEST_ANSWER && stream.read(&mut byte)? == 1 {
+        match byte {
+            [b'\n'] if answer.starts_with(b"OK ") => return Ok(stream),
+            [byte] => answer.push(byte),
+        }
+    }
+    Err(io::Error::new(io::ErrorKind::ConnectionRefused, "the guest refuses it; it may still be starting"))
 }
 
 /// Asks for something that comes with no streams, and waits until it is done.

@@ -15,7 +15,7 @@ Examples:
   illico boot --kernel :probe: --cmdline probe=hello,ring0
 
 Keys: Ctrl-A x leaves, Ctrl-A Ctrl-A sends Ctrl-A.
-Signals: SIGTERM presses the guest's power button, a second one stops it at once.
+Signals: SIGTERM presses the guest's power button; a second one, or --stop-timeout without an answer, stops it at once.
 
 Status:
   0    the guest powered off or reset, or you left with Ctrl-A x
@@ -25,7 +25,7 @@ Status:
   104  a vCPU could not be entered
   105  the guest ended well, but spent more exits than --budget allows
   125  illico could not do what was asked: the message names the option and the fix
-  143  stopped by a second SIGTERM";
+  143  stopped by a second SIGTERM, or after --stop-timeout";
 
 /// Options of `illico boot`.
 #[derive(Debug, Args)]
@@ -98,6 +98,10 @@ pub struct Boot {
     /// Keep state of the machine under this name, for `illico ps`, `stop` and the others. Example: --name web
     #[arg(long, value_name = "NAME")]
     pub name: Option<Name>,
+
+    /// Seconds that a guest may take to power off after a first SIGTERM; then it is stopped. Example: --stop-timeout 60
+    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
+    pub stop_timeout: u32,
 
     #[command(flatten)]
     pub accounting: Accounting,

@@ -17,7 +17,10 @@ impl FromArgMatches for Devices {
     }
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
-        *self = Self::from_arg_matches(matches)?;
+        // As for other options: what is given replaces all that was given of the same option.
+        let given = Self::from_arg_matches(matches)?;
+        self.0.retain(|(option, _)| given.0.iter().all(|(other, _)| option != other));
+        self.0.extend(given.0);
         Ok(())
     }
 }

@@ -1,25 +1,31 @@
 //! `illico boot`: one machine in the foreground, its console joined to the terminal.
 
-mod ahead;
-mod configure;
+pub mod configure;
 mod console;
 mod signals;
 mod trace;
 
 use std::fs::File;
+use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use illico_machine::build::{Files, Parts, build};
-use illico_machine::config::Config;
+use illico_launch::outcome::why;
+use illico_machine::build::{Files, Parts, Start, build};
+use illico_machine::config::{Config, Console as ConsoleKind};
 use illico_machine::control::End;
+use illico_machine::kvm::Kvm;
+use illico_machine::machine::Outcome;
 use illico_machine::timeline::{span, timed};
 use illico_virtio::complaints::say;
+use illico_virtio::console::Console;
+use illico_virtio::device::Device;
 use rustix::fs::OFlags;
 
+pub use self::trace::Trace;
 use crate::bus_error::end_process_at_sigbus;
-use crate::cli::Boot;
+use crate::cli::{self, Boot};
 use crate::commands::Failure;
 use crate::commands::accounting::Accounting;
 use crate::live;
@@ -27,31 +33,61 @@ use crate::status::Status;
 use crate::timeline::Recording;
 use crate::vms::{Asked, Ended, Folder, Name, Verb, Vms};
 
-pub use ahead::Ahead;
+/// A machine, and what is wanted of it beside its configuration.
+#[derive(Debug)]
+pub struct Job<'a> {
+    pub config: Config,
+    pub name: Option<&'a Name>,
+    pub accounting: &'a cli::Accounting,
+    pub trace: Option<Trace<'a>>,
+    /// How long a guest may take to answer its power button before the machine is stopped.
+    pub stop_timeout: Duration,
+}
 
 /// Boots the machine that the options describe and waits for its end.
-pub fn run(options: &Boot, began: Instant, ahead: Option<Ahead>) -> Result<Status, Failure> {
-    let mut recording = Recording::begin(&options.timeline, began)?;
-    let start = ahead.unwrap_or_else(Ahead::begin).record();
+pub fn run(options: &Boot, began: Instant) -> Result<Status, Failure> {
+    let recording = Recording::begin(&options.timeline, began)?;
+    let start = begin();
     let mut config = timed("read the options", || configure::from(options))?;
     if let Some(recording) = &recording {
         recording.ask_for_initcalls(&mut config);
     }
+    let job = Job {
+        config,
+        name: options.name.as_ref(),
+        accounting: &options.accounting,
+        trace: options.trace_queue.as_deref().map(|queue| Trace { queue, chains: options.trace_chains }),
+        stop_timeout: Duration::from_secs(options.stop_timeout.into()),
+    };
+    boot(job, start, recording)
+}
+
+/// Opens KVM, which takes time on another thread: what is wrong with the options is still said first.
+pub fn begin() -> Result<Start, Failure> {
+    let kvm = timed("open /dev/kvm", Kvm::open)?;
+    Ok(Start::with(kvm)?)
+}
+
+/// Boots a machine and waits for its end.
+pub fn boot(job: Job<'_>, start: Result<Start, Failure>, mut recording: Option<Recording>) -> Result<Status, Failure> {
+    let Job { config, name, accounting, trace, stop_timeout } = job;
     config.check()?;
     let maps_files = !config.pmem.is_empty();
-    let mut accounting = Accounting::asked(&options.accounting)?;
+    let mut accounting = Accounting::asked(accounting)?;
     let files = timed("open the kernel and the initrd", || open_files(&config))?;
     let opened = timed("open the console", || console::open(config.console))?;
     let console::Opened { device, uart, joint } = opened;
     let mut start = start?;
-    let folder = options.name.as_ref().map(|name| register(name, &config)).transpose()?;
+    let folder = name.map(|name| register(name, &config)).transpose()?;
     let watched = folder.as_ref().map(Folder::make_sockets).transpose()?;
     if let Some(sockets) = watched {
         start.count_in(live::create(sockets)?);
     }
     let mut machine = build(&config, start, Parts { files, console: device, uart, devices: Vec::new() })?;
     accounting.check(&machine)?;
-    trace::attach(options, &mut machine)?;
+    if let Some(trace) = trace {
+        trace.attach(&mut machine)?;
+    }
     if let Some(sockets) = watched {
         live::attach(sockets, &mut machine)?;
     }
@@ -61,7 +97,7 @@ pub fn run(options: &Boot, began: Instant, ahead: Option<Ahead>) -> Result<Statu
         recording.create()?;
     }
     let attaching = span("watch the terminal and signals");
-    let signals = signals::attach(&mut machine)?;
+    let signals = signals::attach(&mut machine, stop_timeout)?;
     let raw = joint.attach(&mut machine)?;
     if maps_files {
         end_process_at_sigbus(raw.as_ref())?;
@@ -101,6 +137,21 @@ pub fn run(options: &Boot, began: Instant, ahead: Option<Ahead>) -> Result<Statu
     Ok(status)
 }
 
+/// Runs a machine whose console goes nowhere, with all signals as they are: for a comparison of two.
+pub fn quietly(config: &Config) -> Result<Outcome, Failure> {
+    config.check()?;
+    let nowhere = || File::options().read(true).write(true).open("/dev/null");
+    let (console, uart): (Option<Box<dyn Device>>, Option<Box<dyn Write + Send>>) = match config.console {
+        ConsoleKind::Virtio => (Some(Box::new(Console::open(nowhere()?.into(), nowhere()?.into(), None)?)), None),
+        ConsoleKind::Uart => (None, Some(Box::new(nowhere()?))),
+        ConsoleKind::None => (None, None),
+    };
+    let files = open_files(config)?;
+    let outcome = build(config, begin()?, Parts { files, console, uart, devices: Vec::new() })?.run()?;
+    tell(&outcome.end);
+    Ok(outcome)
+}
+
 fn open_files(config: &Config) -> Result<Files, Failure> {
     Ok(Files {
         kernel: open_kernel(&config.kernel)?,
@@ -113,21 +164,6 @@ fn register(name: &Name, config: &Config) -> Result<Folder, Failure> {
     let (image, command, ports) = (None, vec![config.kernel.to_string_lossy().into_owned()], Vec::new());
     let asked = Asked { verb: Verb::Boot, image, command, ports, remove: false, config: config.clone() };
     Ok(Vms::of_user()?.create(Some(name.clone()), asked)?)
-}
-
-/// Why a machine ended, in a few words.
-pub fn why(end: &End) -> &'static str {
-    match end {
-        End::PowerOff => "the guest powered off",
-        End::Reset => "the guest reset",
-        End::Panicked => "the guest's kernel panicked",
-        End::TripleFault { .. } => "a vCPU triple-faulted",
-        End::InternalError { .. } => "KVM could not go on",
-        End::VcpuFailed { .. } => "a vCPU could not be run",
-        End::Left => "the person at the terminal left",
-        End::Stopped => "it was stopped",
-        End::Unanswered { .. } => "it was stopped: the guest did not power off when it was asked to",
-    }
 }
 
 /// A file that an option names.

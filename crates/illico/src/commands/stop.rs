@@ -1,6 +1,6 @@
 //! `illico stop`: machines are asked to end, and ended where they do not.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
@@ -10,28 +10,30 @@ use crate::status::Status;
 use crate::vms::Vms;
 
 /// How long a process may take to end its machine at once before it is killed itself.
-const GRACE: Duration = Duration::from_secs(5);
+const GRACE: Duration = Duration::from_secs(2);
 
 /// Stops machines.
 pub fn run(options: &Stop) -> Result<Status, Failure> {
     let vms = Vms::of_user()?;
-    let asked: Vec<_> = options.names.iter().map(|name| vms.open(name).map(|vm| vm.monitor())).collect();
+    let asked: Vec<_> =
+        options.names.iter().map(|name| vms.open(name).and_then(|vm| Ok((vm.monitor()?, vm)))).collect();
     // All are asked before the first is waited for: the time is for all of them.
-    for monitor in asked.iter().flatten().flatten().flatten() {
-        monitor.signal(Signal::TERM)?;
+    for (monitor, _) in asked.iter().flatten() {
+        monitor.iter().try_for_each(|monitor| monitor.signal(Signal::TERM).map(drop))?;
     }
-    let until = std::time::Instant::now() + Duration::from_secs(options.time.into());
+    let until = Instant::now() + Duration::from_secs(options.time.into());
     let mut asked = asked.into_iter();
     Ok(each::machine(&options.names, |_| {
-        let Some(Some(monitor)) = asked.next().transpose()?.transpose()? else { return Ok(()) };
-        if monitor.wait(until.saturating_duration_since(std::time::Instant::now()))? {
-            return Ok(());
+        let Some((Some(monitor), vm)) = asked.next().transpose()? else { return Ok(()) };
+        if !monitor.wait(until.saturating_duration_since(Instant::now()))? {
+            // The second one stops the machine at once, and it says so.
+            monitor.signal(Signal::TERM)?;
+            if !monitor.wait(GRACE)? {
+                monitor.signal(Signal::KILL)?;
+            }
         }
-        // The second one stops the machine at once, and it says so.
-        monitor.signal(Signal::TERM)?;
-        if !monitor.wait(GRACE)? {
-            monitor.signal(Signal::KILL)?;
-        }
+        // The machine has ended once its lock is free: only then can it be removed.
+        vm.wait()?;
         Ok(())
     }))
 }

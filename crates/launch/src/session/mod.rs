@@ -100,7 +100,15 @@ pub fn carry(
                 Frame::Stdout(data) => sinks.write(Stream::Stdout, data, outbox)?,
                 Frame::Stderr(data) => sinks.write(Stream::Stderr, data, outbox)?,
                 Frame::Taken(count) if window.taken(count) => {}
-                Frame::End(ending) => return Ok(ending),
+                Frame::End(ending) => {
+                    // A short command may have ended by the time of its agent's first words.
+                    if let Some(begun) = begun.take()
+                        && ending.reason().is_none()
+                    {
+                        begun();
+                    }
+                    return Ok(ending);
+                }
                 other => return Err(Broken::Senseless(format!("{other:?}"))),
             }
         }

@@ -39,6 +39,11 @@ impl Sink {
 }
 
 impl Sinks {
+    /// Both are dropped.
+    pub fn none() -> Self {
+        Self::Apart { stdout: Sink { file: None }, stderr: Sink { file: None } }
+    }
+
     /// Writes what came. Where nobody reads it any more, the command is told, as a pipe would tell it.
     pub(super) fn write(&mut self, stream: Stream, data: &[u8], outbox: &Outbox) -> Result<(), Broken> {
         let sink = match (self, stream) {

@@ -163,6 +163,16 @@ fn a_command_has_begun_once_the_agent_says_anything_but_that_it_cannot_be() {
 }
 
 #[test]
+fn a_command_that_ends_with_the_first_words_has_begun() {
+    let mut hello_and_end = HELLO.to_vec();
+    Frame::End(Ending::Exited(3)).encode(&mut hello_and_end).unwrap();
+    let scene = scene();
+    scene.agent.get_ref().write_all(&hello_and_end).unwrap();
+    let begun = Arc::clone(&scene.begun);
+    assert_eq!((scene.end().0.unwrap(), begun.load(Ordering::SeqCst)), (Ending::Exited(3), true));
+}
+
+#[test]
 fn an_agent_that_breaks_the_protocol_or_leaves_is_no_ending() {
     for (says, gone) in [
         (b"".as_slice(), true),

@@ -58,11 +58,11 @@ impl Folder {
 
     /// Writes how the machine ended, and gives the lock back. The folder goes if that was wanted.
     pub fn finish(mut self, ended: &Ended) -> Result<(), VmsError> {
+        // For processes that wait for the lock: the folder may be gone before they read anything else.
+        let text = serde_json::to_vec(ended).map_err(|error| host("write", &self.path)(error.into()))?;
+        let written = self.lock.write_all(&text).map_err(host("write", &self.path));
         if self.record.asked.remove {
-            // For those who wait for the lock: they have no other file in their hands.
-            let text = serde_json::to_vec(ended).map_err(|error| host("write", &self.path)(error.into()))?;
-            self.lock.write_all(&text).map_err(host("write", &self.path))?;
-            return Ok(());
+            return written;
         }
         self.finished = true;
         write(&self.path.join(ENDED), ended)?;

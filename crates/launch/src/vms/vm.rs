@@ -1,7 +1,7 @@
 //! A machine, seen by a process that does not run it.
 
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io::{Read, Seek};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -23,6 +23,8 @@ pub struct Vm {
     pub path: PathBuf,
     /// `vm.json`. It can be missing only if somebody changed the folder.
     pub record: Option<Record>,
+    /// Opened when the machine was found, so that its end can be read from it even if the folder goes meanwhile.
+    lock: Option<File>,
 }
 
 /// What a machine does.
@@ -41,11 +43,16 @@ pub enum State {
 pub struct Monitor(OwnedFd);
 
 impl Vm {
-    /// Looks at a folder; `None` if it is not there.
+    /// Opens a folder; `None` if it is not there.
     pub(super) fn look(name: &Name, path: &Path) -> Option<Self> {
         fs::symlink_metadata(path).ok().filter(fs::Metadata::is_dir)?;
         let record = fs::read(path.join(VM)).ok().and_then(|text| serde_json::from_slice(&text).ok());
-        Some(Self { name: name.clone(), path: path.to_owned(), record })
+        let lock = File::open(path.join(LOCK)).ok();
+        if lock.is_none() && !path.exists() {
+            // It went meanwhile.
+            return None;
+        }
+        Some(Self { name: name.clone(), path: path.to_owned(), record, lock })
     }
 
     /// Whether illico's own PID 1 is in it.
@@ -60,8 +67,12 @@ impl Vm {
 
     /// Whether a process runs it.
     pub fn is_alive(&self) -> bool {
-        let Ok(lock) = self.lock() else { return false };
-        flock(&lock, FlockOperation::NonBlockingLockShared) == Err(Errno::WOULDBLOCK)
+        let Some(lock) = &self.lock else { return false };
+        let refused = flock(lock, FlockOperation::NonBlockingLockShared) == Err(Errno::WOULDBLOCK);
+        if !refused {
+            let _ = flock(lock, FlockOperation::Unlock);
+        }
+        refused
     }
 
     /// What it does.
@@ -88,23 +99,14 @@ impl Vm {
 
     /// Waits for its end.
     pub fn wait(&self) -> Result<State, VmsError> {
-        match self.lock() {
-            Ok(lock) => self.wait_for(lock),
-            Err(_) => Ok(self.state()),
-        }
-    }
-
-    pub(super) fn lock(&self) -> io::Result<File> {
-        File::open(self.path.join(LOCK))
-    }
-
-    /// Waits until nobody holds this lock.
-    pub(super) fn wait_for(&self, mut lock: File) -> Result<State, VmsError> {
-        rustix::io::retry_on_intr(|| flock(&lock, FlockOperation::LockShared))
+        let Some(mut lock) = self.lock.as_ref() else { return Ok(self.state()) };
+        rustix::io::retry_on_intr(|| flock(lock, FlockOperation::LockShared))
             .map_err(|error| host("wait for", &self.path)(error.into()))?;
-        // Where the folder goes with its machine, the lock is what is left.
+        let _ = flock(lock, FlockOperation::Unlock);
+        // The end is in the lock file as well: the folder may have gone with its machine, or right after it.
         let mut text = Vec::new();
-        lock.read_to_end(&mut text).map_err(host("read the lock of", &self.path))?;
+        let read = lock.rewind().and_then(|()| lock.read_to_end(&mut text));
+        read.map_err(host("read the lock of", &self.path))?;
         Ok(serde_json::from_slice(&text).map_or_else(|_| self.state(), State::Ended))
     }
 

@@ -65,10 +65,9 @@ fn a_machine_that_goes_with_its_end_still_tells_those_who_wait() {
     let vms = vms(&folder);
     let ours = vms.create(Some(name("job")), Asked { remove: true, ..asked() }).unwrap();
     let seen = vms.open(&name("job")).unwrap();
-    let lock = seen.lock().unwrap();
     let ended = Ended::now(3, "the command ended");
     ours.finish(&ended).unwrap();
-    assert_eq!(seen.wait_for(lock).unwrap(), State::Ended(ended));
+    assert_eq!(seen.wait().unwrap(), State::Ended(ended));
     assert!(names(&vms).is_empty());
 }
 

@@ -51,6 +51,14 @@ pub fn from(options: &Boot) -> Result<Config, Failure> {
     Ok(config)
 }
 
+/// Adds network cards, and the ports that lead to them.
+pub fn networks(cards: &[String], ports: &[String], config: &mut Config) -> Result<(), Failure> {
+    for text in cards {
+        config.add_device("net", text).map_err(|error| format!("--net: {error}"))?;
+    }
+    publish(ports, &mut config.net)
+}
+
 fn read(path: &Path) -> Result<Config, Failure> {
     let wrong = |error: String| format!("--config: {}: {error}", path.display());
     let text = std::fs::read_to_string(path).map_err(|error| wrong(error.to_string()))?;

@@ -7,6 +7,7 @@ use std::io::Read;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use illico_machine::control::Control;
 use illico_machine::machine::Machine;
@@ -29,7 +30,7 @@ impl Signals {
 }
 
 /// Watches for signals from now on.
-pub fn attach(machine: &mut Machine) -> Result<Signals, Failure> {
+pub fn attach(machine: &mut Machine, stop_timeout: Duration) -> Result<Signals, Failure> {
     let over = Arc::new(AtomicBool::new(false));
     let (ours, handlers) = UnixStream::pair()?;
     ours.set_nonblocking(true)?;
@@ -37,7 +38,7 @@ pub fn attach(machine: &mut Machine) -> Result<Signals, Failure> {
         signal_hook::flag::register_conditional_default(signal, Arc::clone(&over))?;
         signal_hook::low_level::pipe::register(signal, handlers.try_clone()?)?;
     }
-    let button = Button { signals: ours, control: machine.control(), pressed: false };
+    let button = Button { signals: ours, control: machine.control(), stop_timeout, pressed: false };
     machine.control_loop().add(Box::new(button), Box::new(|fault| say(&format!("signals: {fault}"))))?;
     Ok(Signals { over })
 }
@@ -46,6 +47,8 @@ pub fn attach(machine: &mut Machine) -> Result<Signals, Failure> {
 struct Button {
     signals: UnixStream,
     control: Control,
+    /// How long the guest may take to answer.
+    stop_timeout: Duration,
     pressed: bool,
 }
 
@@ -61,7 +64,7 @@ impl Worker for Button {
                 if self.pressed {
                     self.control.stop();
                 } else {
-                    self.control.press_power_button();
+                    self.control.power_off_within(self.stop_timeout);
                     self.pressed = true;
                 }
             }

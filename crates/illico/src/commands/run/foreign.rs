@@ -3,20 +3,26 @@
 //!
 //! The kernel decides, not the disk: a file that is an ELF for x86-64 without Linux's banner is such a kernel.
 
-use std::ffi::{OsStr, OsString};
+use std::fmt::Display;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use clap::Parser;
 use illico_image::kernels::{KernelError, Kernels};
+use illico_machine::config::Config;
+use illico_virtio::block::DiskSpec;
 
 use super::words::Words;
-use crate::cli::{Accounting, Cli, Run, Verb};
+use crate::cli::{Accounting, Run};
+use crate::commands::boot::configure;
 use crate::commands::{Failure, boot};
 use crate::output;
 use crate::status::Status;
+use crate::timeline::Recording;
+
+/// As `illico boot` has it without being asked.
+const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
 const ELF: [u8; 4] = *b"\x7fELF";
 
@@ -35,21 +41,19 @@ fn is_elf(path: &Path) -> bool {
 
 /// Boots it.
 pub fn boot(options: &Run, kernel: &Path, words: &Words, began: Instant) -> Result<Status, Failure> {
-    let arguments = arguments(options, kernel, words)?;
+    let recording = Recording::begin(&options.timeline, began)?;
+    let start = boot::begin();
+    let config = config(options, kernel, words)?;
     if options.verbose {
-        let words: Vec<_> = arguments.iter().map(|word| word.to_string_lossy()).collect();
-        output::say(&format!("{} is not Linux, so this is: {}", kernel.display(), words.join(" ")));
+        output::say(&format!("{} is not Linux, so this is: {}", kernel.display(), same_as(options, &config)));
     }
-    // What is wrong with a word is told as of the option that it was given with.
-    let parsed = Cli::try_parse_from(arguments).map_err(|error| output::usage_line(&error.to_string()))?;
-    match parsed.verb {
-        Verb::Boot(options) => boot::run(&options, began, None),
-        other => Err(format!("{other:?} is not what was asked for").into()),
-    }
+    let (name, accounting) = (options.name.as_ref(), &options.accounting);
+    let job = boot::Job { config, name, accounting, trace: None, stop_timeout: STOP_TIMEOUT };
+    boot::boot(job, start, recording)
 }
 
-/// The command line of `illico boot` that says the same.
-fn arguments(options: &Run, kernel: &Path, words: &Words) -> Result<Vec<OsString>, Failure> {
+/// The machine: the kernel and its disk.
+fn config(options: &Run, kernel: &Path, words: &Words) -> Result<Config, Failure> {
     let not_linux = |what: &str| -> Failure {
         format!("--kernel: {} is not Linux: {what}; see illico boot --help", kernel.display()).into()
     };
@@ -78,36 +82,33 @@ fn arguments(options: &Run, kernel: &Path, words: &Words) -> Result<Vec<OsString
     if let Some((_, option)) = not_for_it.iter().find(|(given, _)| *given) {
         return Err(not_linux(&format!("{option} is not for it")));
     }
+    let mut config = Config { kernel: kernel.to_owned(), ..Config::default() };
+    config.disk.push(DiskSpec::new(disk));
+    super::options::size(&mut config, options)?;
+    // No network is what `boot` has without being asked.
+    let net: Vec<_> = options.net.iter().filter(|net| *net != "none").cloned().collect();
+    configure::networks(&net, &options.publish, &mut config)?;
+    Ok(config)
+}
 
-    let mut path = OsString::from("path=");
-    path.push(disk);
-    let mut arguments: Vec<OsString> = ["illico", "boot"].map(OsString::from).into();
-    let mut say = |option: &str, value: &OsStr| arguments.extend([OsString::from(option), value.to_owned()]);
-    say("--kernel", kernel.as_os_str());
-    say("--disk", &path);
-    // Without a network is how `boot` is without being asked.
-    let net = options.net.as_deref().filter(|net| *net != "none");
-    for (option, value) in
-        [("--cpus", options.cpus.as_deref()), ("--memory", options.memory.as_deref()), ("--net", net)]
-    {
-        if let Some(value) = value {
-            say(option, OsStr::new(value));
-        }
+/// The options of `illico boot` that describe the same machine, for people.
+fn same_as(options: &Run, config: &Config) -> String {
+    let mut text = format!("illico boot --kernel {}", config.kernel.display());
+    let mut add = |option: &str, value: &dyn Display| text.push_str(&format!(" {option} {value}"));
+    config.disk.iter().for_each(|disk| add("--disk", &format!("path={}", disk.path.display())));
+    let net = options.net.as_ref().filter(|net| *net != "none");
+    for (option, value) in [("--cpus", options.cpus.as_ref()), ("--memory", options.memory.as_ref()), ("--net", net)] {
+        value.iter().for_each(|value| add(option, value));
     }
-    options.publish.iter().for_each(|port| say("-p", OsStr::new(port)));
-    if let Some(name) = &options.name {
-        say("--name", OsStr::new(name.as_str()));
-    }
+    options.publish.iter().for_each(|port| add("-p", port));
+    options.name.iter().for_each(|name| add("--name", name));
     let Accounting { exits, exits_json, budget } = &options.accounting;
-    for (option, file) in [("--exits-json", exits_json), ("--budget", budget)] {
-        if let Some(file) = file {
-            say(option, file.as_os_str());
-        }
-    }
+    exits_json.iter().for_each(|file| add("--exits-json", &file.display()));
+    budget.iter().for_each(|file| add("--budget", &file.display()));
     if *exits {
-        arguments.push("--exits".into());
+        text.push_str(" --exits");
     }
-    Ok(arguments)
+    text
 }
 
 fn is_block_device(path: &Path) -> bool {
@@ -117,7 +118,12 @@ fn is_block_device(path: &Path) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::OsString;
+
+    use clap::Parser;
+
     use super::*;
+    use crate::cli::{Cli, Verb};
 
     #[test]
     fn a_kernel_that_is_not_linux_is_told_by_its_bytes() {
@@ -142,8 +148,8 @@ mod tests {
         let Verb::Run(options) = Cli::try_parse_from(line.split_whitespace()).unwrap().verb else { panic!() };
         let image = image.map(|path| path.as_os_str().to_owned());
         let words = Words { image, command: command.iter().map(OsString::from).collect() };
-        match arguments(&options, Path::new("netbsd"), &words) {
-            Ok(words) => words.iter().map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" "),
+        match config(&options, Path::new("netbsd"), &words) {
+            Ok(config) => same_as(&options, &config),
             Err(error) => error.to_string(),
         }
     }

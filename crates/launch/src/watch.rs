@@ -1,7 +1,10 @@
-//! What the monitor does for those who watch it: a file, and a copy when they ask.
+//! A running machine's counters, shared with other processes of its user (docs/watch.md).
+//!
+//! Two files in the machine's folder of sockets: `counters` is the page that the monitor counts in, and a connection to
+//! `refresh` has it copy the counters of the kernel there. They are not in the folder of the machine's state because that
+//! may be on a disk, and the page is written all the time.
 
 use std::fs::File;
-use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
@@ -12,37 +15,41 @@ use illico_machine::report::Report;
 use illico_virtio::complaints::say;
 use illico_virtio::event_loop::{Fault, Polling, Source, Worker};
 
-use super::{COUNTERS, EXITS, REFRESH};
-use crate::failure::Failure;
+use crate::error::{LaunchError, file, host};
 use crate::vms::Folder;
 
+/// The page.
+pub const COUNTERS: &str = "counters";
+/// The socket.
+pub const REFRESH: &str = "refresh";
+/// The last figures of a machine that ended, in the folder of its state.
+pub const EXITS: &str = "exits.json";
+
 /// Makes the file that a machine counts in, in its folder of sockets. Nobody but its user may read it, and nobody write.
-pub fn create(sockets: &Path) -> Result<File, Failure> {
+pub fn create(sockets: &Path) -> Result<File, LaunchError> {
     let path = sockets.join(COUNTERS);
-    let file = File::options().read(true).write(true).create_new(true).mode(0o400).open(&path);
-    file.map_err(|error| format!("cannot make {}: {error}", path.display()).into())
+    File::options().read(true).write(true).create_new(true).mode(0o400).open(&path).map_err(file("make", &path))
 }
 
 /// Keeps the last figures of a machine that ended, if anything of it is kept.
-pub fn keep(folder: &Folder, report: &Report) -> Result<(), Failure> {
+pub fn keep(folder: &Folder, report: &Report) -> Result<(), LaunchError> {
     if folder.record().asked.remove {
         return Ok(());
     }
     let path = folder.file(EXITS);
-    let text = serde_json::to_vec_pretty(report)?;
-    std::fs::write(&path, text).map_err(|error| format!("cannot write {}: {error}", path.display()).into())
+    let text = serde_json::to_vec_pretty(report).map_err(|error| file("write", &path)(error.into()))?;
+    std::fs::write(&path, text).map_err(file("write", &path))
 }
 
 /// Answers those who ask for a refresh from now on.
-pub fn attach(sockets: &Path, machine: &mut Machine) -> Result<(), Failure> {
+pub fn attach(sockets: &Path, machine: &mut Machine) -> Result<(), LaunchError> {
     let path = sockets.join(REFRESH);
-    let wrong = |error: io::Error| format!("cannot listen on {}: {error}", path.display());
-    let listener = UnixListener::bind(&path).map_err(wrong)?;
-    listener.set_nonblocking(true).map_err(wrong)?;
-    let refresher = machine.refresher().map_err(|error| format!("cannot look at the kernel's counters: {error}"))?;
+    let listener = UnixListener::bind(&path).map_err(file("listen at", &path))?;
+    listener.set_nonblocking(true).map_err(file("listen at", &path))?;
+    let refresher = machine.refresher().map_err(host("read the kernel's counters"))?;
     let watched = Watched { listener, refresher };
-    machine.control_loop().add(Box::new(watched), Box::new(|fault| say(&format!("refresh: {fault}"))))?;
-    Ok(())
+    let added = machine.control_loop().add(Box::new(watched), Box::new(|fault| say(&format!("refresh: {fault}"))));
+    added.map(drop).map_err(host("watch a socket"))
 }
 
 /// Sleeps until somebody connects: a machine that nobody watches does nothing for it.

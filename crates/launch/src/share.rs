@@ -1,10 +1,10 @@
-//! `-v HOST:GUEST[:ro]`.
+//! A folder or file of the host that the guest sees, written `HOST:GUEST[:ro]`.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
-use crate::commands::Failure;
+use crate::error::{Part, PlanError};
 
 /// A folder or file of the host, and where the guest has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,9 +18,9 @@ pub struct Share {
 }
 
 impl Share {
-    /// Reads one. A host path is from the current folder; `\:` is a colon that is part of a path.
-    pub fn parse(text: &OsStr) -> Result<Self, Failure> {
-        let wrong = |why: &str| -> Failure { format!("-v: {}: {why}", text.display()).into() };
+    /// Reads one. A relative path of the host starts at the current folder; `\:` is a colon that is part of a path.
+    pub fn parse(text: &OsStr) -> Result<Self, PlanError> {
+        let wrong = |why: &str| PlanError::new(Part::Share, format!("{}: {why}", text.display()));
         let parts = split(text);
         let (host, guest, readonly) = match parts.as_slice() {
             [host, guest] => (host, guest, false),
@@ -107,7 +107,7 @@ mod tests {
             ("/no/such:/a", "No such file"),
         ] {
             let error = parse(text).unwrap_err();
-            assert!(error.starts_with(&format!("-v: {text}: ")) && error.contains(why), "{error}");
+            assert!(error.starts_with(&format!("{text}: ")) && error.contains(why), "{error}");
         }
     }
 }

@@ -1,17 +1,17 @@
-//! The command's environment: below, what belongs to the root; above, what the person asked for.
+//! The environment of a command: variables of its root first, those that the person asked for over them.
 //!
-//! On the host's own files a command gets what programs need to find things and to look right. The rest of this process's
-//! environment stays here: keys and tokens are in it, and the command is not trusted.
+//! On the host's own files a command gets only the variables that programs need to find things and to look right. All
+//! others stay on the host: keys and tokens are among them, and the command is not trusted.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use illico_protocol::Word;
 
-use crate::commands::Failure;
+use crate::error::{Part, PlanError};
 
-/// Variables that a command on the host's own files has from this process; and all that begin with `LC_`.
+/// Variables of the host that a command on the host's own files gets, beside all that begin with `LC_`.
 const KEPT: [&str; 14] = [
     "PATH",
     "HOME",
@@ -34,7 +34,7 @@ const KEPT: [&str; 14] = [
 pub struct Environment(BTreeMap<OsString, OsString>);
 
 impl Environment {
-    /// What a command on the host's own files has.
+    /// The environment of a command on the host's own files, out of the variables of the host.
     pub fn of_host(variables: impl Iterator<Item = (OsString, OsString)>) -> Self {
         let kept = |name: &OsStr| {
             KEPT.iter().any(|kept| name == OsStr::new(kept)) || name.as_encoded_bytes().starts_with(b"LC_")
@@ -42,7 +42,7 @@ impl Environment {
         Self(variables.filter(|(name, _)| kept(name)).collect())
     }
 
-    /// `NAME=VALUE`, as an image has it. Without a `=` it is nothing.
+    /// Sets `NAME=VALUE`, as an image has it. A text without a `=` is ignored.
     pub fn set(&mut self, text: &str) {
         if let Some((name, value)) = text.split_once('=') {
             self.0.insert(name.into(), value.into());
@@ -56,32 +56,32 @@ impl Environment {
         }
     }
 
-    /// What `-e` and `--env-file` say, files first. `of_process` is where a name without a value is looked up.
-    pub fn ask(
+    /// Adds the variables of files, then `texts`: `NAME=VALUE`, or a name whose value `of_process` looks up.
+    pub fn add(
         &mut self,
         files: &[PathBuf],
         texts: &[OsString],
         of_process: impl Fn(&OsStr) -> Option<OsString>,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), PlanError> {
         for file in files {
-            let wrong = |error: String| format!("--env-file: {}: {error}", file.display());
+            let wrong = |error: String| PlanError::new(Part::EnvironmentFile, format!("{}: {error}", file.display()));
             let text = std::fs::read_to_string(file).map_err(|error| wrong(error.to_string()))?;
             for (number, line) in text.lines().enumerate() {
                 let line = line.trim_start();
                 if line.is_empty() || line.starts_with('#') {
                     continue;
                 }
-                self.ask_one(OsStr::new(line), &of_process)
+                self.add_one(OsStr::new(line), &of_process)
                     .map_err(|error| wrong(format!("line {}: {error}", number + 1)))?;
             }
         }
         for text in texts {
-            self.ask_one(text, &of_process).map_err(|error| format!("-e: {error}"))?;
+            self.add_one(text, &of_process).map_err(|error| PlanError::new(Part::Environment, error))?;
         }
         Ok(())
     }
 
-    fn ask_one(&mut self, text: &OsStr, of_process: impl Fn(&OsStr) -> Option<OsString>) -> Result<(), String> {
+    fn add_one(&mut self, text: &OsStr, of_process: impl Fn(&OsStr) -> Option<OsString>) -> Result<(), String> {
         use std::os::unix::ffi::OsStrExt;
         let bytes = text.as_bytes();
         let (name, value) = match bytes.iter().position(|&byte| byte == b'=') {
@@ -111,18 +111,6 @@ impl Environment {
     }
 }
 
-/// The folder that this process is in, by the name that its user knows it by: `PWD`, if it tells the truth.
-pub fn current_folder() -> Result<PathBuf, Failure> {
-    use std::os::unix::fs::MetadataExt;
-    let real = std::env::current_dir().map_err(|error| format!("the current folder: {error}; change to one"))?;
-    let same = |path: &Path| match (path.metadata(), real.metadata()) {
-        (Ok(one), Ok(other)) => (one.dev(), one.ino()) == (other.dev(), other.ino()),
-        _ => false,
-    };
-    let known = std::env::var_os("PWD").map(PathBuf::from).filter(|path| path.is_absolute() && same(path));
-    Ok(known.unwrap_or(real))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -148,7 +136,7 @@ mod tests {
         std::fs::write(&file, "# a comment\n\nLC_ALL=de\n  A=from the file\nB=1=2\nTOKEN\n").unwrap();
         let mut environment = of_host();
         let asked = ["A=asked".into(), "PATH".into(), "EMPTY=".into()];
-        environment.ask(&[file], &asked, |name| (name == "TOKEN").then(|| "secret".into())).unwrap();
+        environment.add(&[file], &asked, |name| (name == "TOKEN").then(|| "secret".into())).unwrap();
         assert_eq!(told(&environment), ["A=asked", "B=1=2", "EMPTY=", "LC_ALL=de", "TOKEN=secret"]);
     }
 
@@ -157,9 +145,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("env");
         std::fs::write(&file, "A=1\n=2\n").unwrap();
-        let error = of_host().ask(&[file], &[], |_| None).unwrap_err().to_string();
-        assert!(error.starts_with("--env-file: ") && error.ends_with("line 2: =2 is not NAME=VALUE"), "{error}");
-        assert!(of_host().ask(&[], &["A B=1".into()], |_| None).is_err());
-        assert!(of_host().ask(&["/nosuch".into()], &[], |_| None).is_err());
+        let error = of_host().add(&[file], &[], |_| None).unwrap_err();
+        assert_eq!(error.part, Part::EnvironmentFile);
+        let error = error.to_string();
+        assert!(error.ends_with("line 2: =2 is not NAME=VALUE"), "{error}");
+        assert!(of_host().add(&[], &["A B=1".into()], |_| None).is_err());
+        assert!(of_host().add(&["/nosuch".into()], &[], |_| None).is_err());
     }
 }

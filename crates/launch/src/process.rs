@@ -1,4 +1,4 @@
-//! The command of an image: what its configuration says, and what the person says instead, by docker's rules.
+//! The command of an image, from its configuration and from what the person gave instead, by docker's rules.
 
 use std::ffi::OsString;
 
@@ -6,14 +6,14 @@ use illico_image::ImageConfig;
 use illico_protocol::{Exec, Word};
 
 use super::environment::Environment;
-use crate::commands::Failure;
+use crate::error::{Part, PlanError};
 use crate::signal_names::SignalName;
 
 /// SIGTERM: what asks a program to stop, if its image names no other signal.
 pub const SIGTERM: u8 = 15;
 
-/// What is to run. A command of the person's takes the place of the image's, behind its entrypoint.
-pub fn command(image: &ImageConfig, asked: Vec<OsString>) -> Result<Exec, Failure> {
+/// The command to run: the image's entrypoint, followed by the command that was asked for, else the image's own.
+pub fn command(image: &ImageConfig, asked: Vec<OsString>) -> Result<Exec, PlanError> {
     let entrypoint = image.entrypoint.iter().map(|word| Word::from(word.as_str()));
     let words: Vec<Word> = if asked.is_empty() {
         entrypoint.chain(image.cmd.iter().map(|word| Word::from(word.as_str()))).collect()
@@ -21,7 +21,7 @@ pub fn command(image: &ImageConfig, asked: Vec<OsString>) -> Result<Exec, Failur
         entrypoint.chain(asked.into_iter().map(Word::from)).collect()
     };
     if words.is_empty() {
-        return Err("the image names no command: give one behind it".into());
+        return Err(PlanError::new(Part::Command, "the image names no command: give one behind it"));
     }
     let said = |text: &String| (!text.is_empty()).then(|| text.clone());
     // Without a user it is root, with the groups that the image's files list root in.
@@ -36,7 +36,7 @@ pub fn environment(image: &ImageConfig) -> Environment {
     environment
 }
 
-/// What the command hears when it shall stop. A word that is no signal is the image's mistake, and not in the way.
+/// The signal that asks the command to stop. An image that names an unknown signal gets SIGTERM.
 pub fn stop_signal(image: &ImageConfig) -> u8 {
     let text = image.stop_signal.to_ascii_uppercase();
     let word = text.strip_prefix("SIG").unwrap_or(&text);

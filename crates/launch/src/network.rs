@@ -1,4 +1,4 @@
-//! `--net` and `-p`: the card of a machine, and what its PID 1 sets up with it.
+//! The network card of a machine, and the addresses that its PID 1 sets up on it.
 
 use std::net::IpAddr;
 
@@ -6,31 +6,31 @@ use illico_machine::config::{Config, key_value};
 use illico_protocol::{Address, Network};
 use illico_virtio::net::{NetSpec, USER_NETWORK};
 
-use crate::commands::Failure;
+use crate::error::{Part, PlanError};
 
 /// What a guest calls its one card.
 const INTERFACE: &str = "eth0";
 
-/// Puts the card into the machine, and says what the guest does with it.
-pub fn attach(option: &str, ports: &[String], config: &mut Config) -> Result<Option<Network>, Failure> {
-    let wrong = |why: String| -> Failure { format!("--net {option}: {why}").into() };
-    let is_user = option == "user" || option.starts_with("user,");
+/// Adds the card that `text` describes to the machine, and returns what the guest sets up on it.
+pub fn attach(text: &str, ports: &[String], config: &mut Config) -> Result<Option<Network>, PlanError> {
+    let wrong = |why: String| PlanError::new(Part::Network, format!("{text}: {why}"));
+    let is_user = text == "user" || text.starts_with("user,");
     if !ports.is_empty() && !is_user {
-        return Err("-p: ports lead to a machine with --net user".into());
+        return Err(PlanError::new(Part::Port, "ports lead to a machine with the network `user`"));
     }
-    if option == "none" {
+    if text == "none" {
         return Ok(None);
     }
     // What the guest sets up is no business of the card's.
     let is_guest_s = |word: &&str| ["ip=", "gateway=", "dns="].iter().any(|key| word.starts_with(key));
-    let (guest, card): (Vec<&str>, Vec<&str>) = option.split(',').partition(is_guest_s);
+    let (guest, card): (Vec<&str>, Vec<&str>) = text.split(',').partition(is_guest_s);
     let mut card: NetSpec = key_value::from_str(&card.join(",")).map_err(|error| wrong(error.to_string()))?;
     let network = if is_user {
         if let Some(word) = guest.first() {
             return Err(wrong(format!("{word}: its addresses are given")));
         }
         for port in ports {
-            card.forward.push(port.parse().map_err(|error| format!("-p: {error}"))?);
+            card.forward.push(port.parse().map_err(|error| PlanError::new(Part::Port, format!("{error}")))?);
         }
         of_user()
     } else {
@@ -55,7 +55,7 @@ fn of_user() -> Network {
     }
 }
 
-/// What was said about it: nobody else knows what is behind a tap.
+/// The addresses that were given: only the person knows what is behind a tap.
 fn on_tap(words: &[&str]) -> Result<Network, String> {
     let mut network = empty();
     for word in words {
@@ -79,10 +79,10 @@ fn on_tap(words: &[&str]) -> Result<Network, String> {
 mod tests {
     use super::*;
 
-    fn attached(option: &str, ports: &[&str]) -> Result<(Option<Network>, Config), String> {
+    fn attached(text: &str, ports: &[&str]) -> Result<(Option<Network>, Config), String> {
         let mut config = Config::default();
         let ports: Vec<_> = ports.iter().map(|&port| port.to_owned()).collect();
-        let network = attach(option, &ports, &mut config).map_err(|error| error.to_string())?;
+        let network = attach(text, &ports, &mut config).map_err(|error| error.to_string())?;
         Ok((network, config))
     }
 
@@ -114,18 +114,18 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_name_the_option() {
-        for (option, ports, why) in [
-            ("none", &["1:2"][..], "-p: ports lead to a machine with --net user"),
-            ("tap=t0", &["1:2"], "-p: ports lead to a machine with --net user"),
-            ("user", &["80"], "-p: \"80\""),
+    fn mistakes_name_the_part() {
+        for (text, ports, why) in [
+            ("none", &["1:2"][..], "ports lead to a machine with the network `user`"),
+            ("tap=t0", &["1:2"], "ports lead to a machine with the network `user`"),
+            ("user", &["80"], "\"80\""),
             ("user,ip=1.2.3.4/8", &[], "its addresses are given"),
             ("tap=t0,ip=1.2.3.4", &[], "is not ADDRESS/BITS"),
             ("tap=t0,ip=1.2.3.4/33", &[], "is not a prefix"),
             ("tap=t0,dns=x", &[], "dns=x is not an address"),
-            ("bridge", &[], "--net bridge: "),
+            ("bridge", &[], "bridge: "),
         ] {
-            let error = attached(option, ports).unwrap_err();
+            let error = attached(text, ports).unwrap_err();
             assert!(error.contains(why), "{error}");
         }
     }

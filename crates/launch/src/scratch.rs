@@ -1,6 +1,7 @@
-//! `--scratch SIZE`: the scratch layer on a disk of the machine's own instead of in its memory.
+//! The scratch layer on a disk of the machine's own instead of in its memory.
 //!
-//! The host makes the file system, since a guest has no program for that. It has no journal: nobody mounts it a second time.
+//! The host makes the file system, since a guest has no program for that. The file system has no journal, because it is
+//! mounted only once.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -8,43 +9,47 @@ use std::process::{Command, Stdio};
 
 use illico_machine::config::Size;
 
-use crate::commands::Failure;
+use crate::error::{Part, PlanError};
 
 /// The program, of the Debian package e2fsprogs.
 const MKFS: &str = "mkfs.ext4";
 
 /// Below this ext4 cannot be made, or has hardly room for anything.
-const LEAST: u64 = 8 << 20;
+const MIN_SIZE: u64 = 8 << 20;
 
-/// How large it shall be.
-pub fn parse(text: &str) -> Result<Size, Failure> {
-    let size: Size = text.parse().map_err(|error| format!("--scratch: {error}"))?;
-    if size.0 < LEAST {
-        return Err(format!("--scratch: {size} is too little: give it {}M or more", LEAST >> 20).into());
+/// Reads its size.
+pub fn parse(text: &str) -> Result<Size, PlanError> {
+    let size: Size = text.parse().map_err(|error| wrong(format!("{error}")))?;
+    if size.0 < MIN_SIZE {
+        return Err(wrong(format!("{size} is too little: give it {}M or more", MIN_SIZE >> 20)));
     }
     Ok(size)
 }
 
-/// Makes a file of this size, of which nothing is there until it is written, and a file system in it.
-pub fn make(path: &Path, size: Size) -> Result<(), Failure> {
-    let wrong = |error: std::io::Error| format!("--scratch: {}: {error}", path.display());
+fn wrong(why: String) -> PlanError {
+    PlanError::new(Part::Scratch, why)
+}
+
+/// Makes a sparse file of this size, and a file system in it.
+pub fn make(path: &Path, size: Size) -> Result<(), PlanError> {
+    let refused = |error: std::io::Error| wrong(format!("{}: {error}", path.display()));
     let mkfs = find(std::env::var_os("PATH"))
-        .ok_or_else(|| format!("--scratch: {MKFS} is not on this host; install e2fsprogs, or leave --scratch out"))?;
-    File::create_new(path).and_then(|file| file.set_len(size.0)).map_err(wrong)?;
+        .ok_or_else(|| wrong(format!("{MKFS} is not on this host; install e2fsprogs, or use no scratch disk")))?;
+    File::create_new(path).and_then(|file| file.set_len(size.0)).map_err(refused)?;
     let made = Command::new(&mkfs)
         .args(["-q", "-F", "-m", "0", "-O", "^has_journal", "-E", "lazy_itable_init=1,nodiscard"])
         .arg(path)
         .stdin(Stdio::null())
         .output()
-        .map_err(|error| format!("--scratch: cannot start {}: {error}", mkfs.display()))?;
+        .map_err(|error| wrong(format!("cannot start {}: {error}", mkfs.display())))?;
     if !made.status.success() {
         let said = String::from_utf8_lossy(&made.stderr);
-        return Err(format!("--scratch: {MKFS} failed: {}", said.trim()).into());
+        return Err(wrong(format!("{MKFS} failed: {}", said.trim())));
     }
     Ok(())
 }
 
-/// Where it is. It is a program of the administrator, whose folder is not in everybody's PATH.
+/// Finds mkfs.ext4. It is a program for administrators, whose folder is often missing in PATH.
 fn find(path: Option<std::ffi::OsString>) -> Option<PathBuf> {
     let folders = path.map(|path| std::env::split_paths(&path).collect::<Vec<_>>()).unwrap_or_default();
     let folders = folders.into_iter().chain(["/usr/sbin", "/sbin"].map(PathBuf::from));

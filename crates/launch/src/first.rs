@@ -1,0 +1,109 @@
+//! The first command of a machine: its agent connects to a socket that is there before the guest runs.
+
+use std::io;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+use std::thread::JoinHandle;
+
+use illico_machine::threads::{self, Role};
+use illico_protocol::{Ending, PORT};
+
+use crate::agent;
+use crate::error::{LaunchError, file};
+use crate::outcome::Handle;
+use crate::session::{self, Broken, Input, Outbox, Sinks, Waiting};
+
+/// The socket that the agent connects to.
+#[derive(Debug)]
+pub struct First {
+    path: PathBuf,
+    listener: UnixListener,
+    outbox: Outbox,
+    waiting: Waiting,
+}
+
+/// What a command reads, and where its output goes.
+#[derive(Debug)]
+pub struct Streams {
+    /// Its standard input; without one it is empty.
+    pub input: Option<Input>,
+    /// Its standard output and error.
+    pub sinks: Sinks,
+}
+
+impl Streams {
+    /// No input, and output that is dropped.
+    pub fn none() -> Self {
+        Self { input: None, sinks: Sinks::none() }
+    }
+}
+
+/// A command that will begin.
+#[derive(Debug)]
+pub struct Serving {
+    path: PathBuf,
+    stream: Arc<OnceLock<UnixStream>>,
+    session: JoinHandle<Result<Ending, Broken>>,
+}
+
+impl First {
+    /// Listens in a machine's folder of sockets, where its vsock device connects to for the agent.
+    pub fn listen(sockets: &Path) -> Result<Self, LaunchError> {
+        let path = sockets.join(format!("{}_{PORT}", agent::SOCKET));
+        let listener = UnixListener::bind(&path).map_err(file("listen at", &path))?;
+        let (outbox, waiting) = session::outbox();
+        Ok(Self { path, listener, outbox, waiting })
+    }
+
+    /// What is to be sent to the command.
+    pub fn outbox(&self) -> &Outbox {
+        &self.outbox
+    }
+
+    /// Carries the command's streams once it begins, and ends the machine when the command has ended.
+    pub fn serve(
+        self,
+        streams: Streams,
+        handle: &Handle,
+        begun: impl FnOnce() + Send + 'static,
+    ) -> io::Result<Serving> {
+        let Self { path, listener, outbox, waiting } = self;
+        let handle = handle.clone();
+        let stream = Arc::new(OnceLock::new());
+        let connected = Arc::clone(&stream);
+        let body = move || {
+            let accepted = listener.accept().and_then(|(stream, _)| Ok((stream.try_clone()?, stream)));
+            let (kept, stream) = accepted.map_err(Broken::Stream)?;
+            let _ = connected.set(kept);
+            let begins = || {
+                handle.begin();
+                begun();
+            };
+            let ending = session::carry(stream, waiting, &outbox, streams.input, streams.sinks, begins);
+            // The agent writes back what is to be kept before it reports the end: nothing is lost by not waiting until
+            // the guest has powered off.
+            handle.end();
+            ending
+        };
+        let session = threads::spawn(Role::Session, "first command", body)?;
+        Ok(Serving { path, stream, session })
+    }
+}
+
+impl Serving {
+    /// How the command ended, once the machine has. After an end by force, output that was not read yet is given up.
+    pub fn end(self, by_force: bool) -> Result<Ending, Broken> {
+        if by_force && !self.session.is_finished() {
+            return Err(Broken::Gone);
+        }
+        // The guest sends nothing more. A session that still waits for its agent gets this connection, behind any other,
+        // and its end.
+        if let Some(stream) = self.stream.get() {
+            let _ = stream.shutdown(std::net::Shutdown::Read);
+        } else {
+            let _ = UnixStream::connect(&self.path);
+        }
+        self.session.join().unwrap_or(Err(Broken::Gone))
+    }
+}

@@ -1,0 +1,143 @@
+//! From a plan to a machine that can run: its folder is made and locked, its sockets are bound, its files are open, and its
+//! memory is mapped. Whatever the host refuses, it refuses here.
+
+use std::fs::File;
+use std::io::Write;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+
+use illico_machine::build::{Files, Parts, Start, build};
+use illico_machine::config::Console as ConsoleKind;
+use illico_machine::kvm::Kvm;
+use illico_machine::machine::Machine;
+use illico_machine::timeline::timed;
+use illico_virtio::console::Console;
+use illico_virtio::device::Device;
+use illico_virtio::vsock::VsockSpec;
+use rustix::fs::{MemfdFlags, memfd_create};
+
+use crate::error::{LaunchError, file, host};
+use crate::first::First;
+use crate::kernel::Kernel;
+use crate::outcome::Handle;
+use crate::plan::Plan;
+use crate::vms::{CONSOLE_LOG, Folder, Vms};
+use crate::{agent, watch};
+
+/// Bytes of the kernel's log that are kept. A kernel writes some ten thousand; more is a guest that floods the log.
+const MAX_KERNEL_LOG: u64 = 8 << 20;
+
+/// Every guest may have the same context id: only its own monitor uses it.
+const GUEST_CID: u32 = 3;
+
+/// What a caller gives to a machine in place of what it would make or open itself.
+#[derive(Default)]
+pub struct Supplies {
+    /// Where machines are registered; the user's own folders otherwise.
+    pub vms: Option<Vms>,
+    /// KVM, opened and asked earlier. What was wrong with it is reported after what is wrong with the plan.
+    pub start: Option<Result<Start, LaunchError>>,
+    /// Where the guest's console is written to; a log in the machine's folder otherwise.
+    pub console: Option<OwnedFd>,
+    /// The kernel; opened by its path otherwise.
+    pub kernel: Option<File>,
+    /// Devices that the caller made, such as a network card on a socket of its own; behind those of the plan.
+    pub devices: Vec<Box<dyn Device>>,
+}
+
+impl std::fmt::Debug for Supplies {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Supplies").finish_non_exhaustive()
+    }
+}
+
+/// A machine that can run. Dropped, it leaves nothing behind.
+#[derive(Debug)]
+pub struct Prepared {
+    pub(crate) machine: Machine,
+    pub(crate) folder: Folder,
+    pub(crate) first: First,
+    pub(crate) handle: Handle,
+    pub(crate) plan: Plan,
+    pub(crate) sockets: PathBuf,
+}
+
+/// Opens KVM and begins to ask it what takes longest. The earlier this is called, the less a machine waits for the answer.
+pub fn begin() -> Result<Start, LaunchError> {
+    Ok(Start::with(Kvm::open()?)?)
+}
+
+impl Plan {
+    /// Opens, makes and locks all that the machine needs.
+    pub fn prepare(mut self, supplies: Supplies) -> Result<Prepared, LaunchError> {
+        let Supplies { vms, start, console, kernel, devices } = supplies;
+        let start = start.unwrap_or_else(begin);
+        self.config.check()?;
+        let vms = vms.map_or_else(Vms::of_user, Ok)?;
+        let folder = vms.create(self.name.clone(), self.asked())?;
+        self.seclude_files(&folder.file("shares"))?;
+        self.add_scratch(&folder.file("scratch.img"))?;
+        self.spec.hostname = folder.record().name.to_string();
+        self.spec.command.env = self.environment.words();
+        let sockets = folder.make_sockets()?.to_owned();
+        self.config.vsock = Some(VsockSpec { path: sockets.join(agent::SOCKET), cid: GUEST_CID });
+        let first = First::listen(&sockets)?;
+        let has_console = self.config.console != ConsoleKind::None;
+        let initrd = timed("make the initramfs", || in_memory(&self.kernel.initramfs(&self.spec, has_console)?))?;
+        let kernel = kernel.map_or_else(|| self.kernel.open(), Ok)?;
+        let files = Files { kernel, initrd: Some(initrd) };
+        let console = match has_console {
+            true => Some(open_console(&folder.file(CONSOLE_LOG), console)?),
+            false => None,
+        };
+        let mut start = start?;
+        start.count_in(watch::create(&sockets)?);
+        let mut machine = build(&self.config, start, Parts { files, console, uart: None, devices })?;
+        watch::attach(&sockets, &mut machine)?;
+        let handle = Handle::new(machine.control(), first.outbox().clone(), self.stop_signal);
+        Ok(Prepared { machine, folder, first, handle, plan: self, sockets })
+    }
+}
+
+impl Prepared {
+    /// The machine.
+    pub fn machine(&self) -> &Machine {
+        &self.machine
+    }
+
+    /// Its folder.
+    pub fn folder(&self) -> &Folder {
+        &self.folder
+    }
+
+    /// The guest's kernel.
+    pub fn kernel(&self) -> &Kernel {
+        &self.plan.kernel
+    }
+
+    /// A way to reach it while it runs.
+    pub fn handle(&self) -> Handle {
+        self.handle.clone()
+    }
+}
+
+/// A file that has no name.
+fn in_memory(bytes: &[u8]) -> Result<File, LaunchError> {
+    let file = memfd_create("initramfs", MemfdFlags::CLOEXEC).map_err(|error| host("make a memfd")(error.into()))?;
+    let mut file = File::from(file);
+    file.write_all(bytes).map_err(host("write the initramfs"))?;
+    Ok(file)
+}
+
+/// The guest's console, which only writes: to `shown`, or to a log of bounded size.
+fn open_console(log: &Path, shown: Option<OwnedFd>) -> Result<Box<dyn Device>, LaunchError> {
+    let console = match shown {
+        Some(shown) => {
+            let nothing = Path::new("/dev/null");
+            let nothing = File::open(nothing).map_err(file("open", nothing))?;
+            Console::open(nothing.into(), shown, None)
+        }
+        None => Console::kept(File::create(log).map_err(file("make", log))?.into(), MAX_KERNEL_LOG),
+    };
+    Ok(Box::new(console?))
+}
