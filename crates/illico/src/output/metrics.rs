@@ -3,7 +3,7 @@
 
 use std::fmt::Write;
 
-use crate::live::{TICKS, Thread};
+use crate::show::live::{TICKS, Thread};
 
 /// A machine that runs.
 #[derive(Debug)]

@@ -3,7 +3,7 @@ use openmetrics_parser::openmetrics::parse_openmetrics;
 use openmetrics_parser::{MetricsExposition, OpenMetricsType, OpenMetricsValue};
 
 use super::*;
-use crate::live::Thread;
+use crate::show::live::Thread;
 
 fn machine(name: &str) -> Running {
     let row = |reason: &'static str, monitor, kernel| ReasonRow { reason: reason.into(), monitor, kernel };

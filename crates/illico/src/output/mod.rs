@@ -2,20 +2,15 @@
 
 pub mod budget;
 pub mod colour;
-pub mod demo;
 pub mod diff;
 pub mod doctor;
 pub mod exits;
 pub mod images;
 pub mod kernels;
-mod markup;
 pub mod metrics;
 pub mod progress;
 pub mod ps;
 pub mod table;
-pub mod timeline;
-pub mod top;
-pub mod top_json;
 
 use std::error::Error;
 use std::io::{Write, stderr};

@@ -1,0 +1,53 @@
+//! `illico images`: what is in the store.
+
+use std::io::{Write, stdout};
+
+use clap::Args;
+use illico_image::Store;
+
+use crate::failure::Failure;
+use crate::output;
+use crate::output::images::Row;
+use crate::status::Status;
+
+pub const HELP: &str = "\
+Examples:
+  illico images
+  illico images --json | jq -r '.[].id'
+
+Status: 0, or 125 where the store cannot be read.";
+
+/// Options of `illico images`.
+#[derive(Debug, Args)]
+pub struct Images {
+    /// Print an array of objects instead (docs/images.md has the schema).
+    #[arg(long)]
+    pub json: bool,
+
+    /// Print digests only.
+    #[arg(long, short, conflicts_with = "json")]
+    pub quiet: bool,
+}
+
+/// Lists the store.
+pub fn run(options: &Images) -> Result<Status, Failure> {
+    let store = Store::of_user()?;
+    let rows: Vec<Row> = store.list()?.into_iter().map(Row::from).collect();
+    let text = if options.json {
+        serde_json::to_string_pretty(&rows)? + "\n"
+    } else if options.quiet {
+        rows.iter().map(|row| row.id.clone() + "\n").collect()
+    } else {
+        output::images::table(&rows, crate::vms::now_ms() / 1000)
+    };
+    stdout().write_all(text.as_bytes())?;
+    report_damage(&store);
+    Ok(Status::Ended)
+}
+
+/// Says what is wrong with the store, a line each; the rest of it was listed or pruned all the same.
+pub fn report_damage(store: &Store) {
+    for damage in store.damage() {
+        output::complain(&damage);
+    }
+}

@@ -1,0 +1,62 @@
+//! `-d`: the machine lives in a child, which says when the command runs.
+//!
+//! The child is this program with the same arguments and one more. It leads a session of its own, so that no terminal
+//! ends it. Until the command runs it shares this process's standard error; then it says its name on its standard output,
+//! a pipe, and lets go of both.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use rustix::stdio::{dup2_stderr, dup2_stdout};
+
+use crate::failure::Failure;
+use crate::status::Status;
+use crate::vms::Name;
+
+/// What the child is told beside the arguments.
+const CHILD: &str = "--is-detached";
+
+/// Starts the child, and waits until it says its name or ends. `arguments` are those of this process.
+pub fn start(arguments: &[OsString]) -> Result<Status, Failure> {
+    let mut child = Command::new("/proc/self/exe")
+        .args(arguments.get(1..2).unwrap_or_default())
+        .arg(CHILD)
+        .args(arguments.get(2..).unwrap_or_default())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .map_err(|error| format!("-d: cannot start a process for the machine: {error}"))?;
+    let mut name = String::new();
+    if let Some(said) = &mut child.stdout {
+        said.read_to_string(&mut name)?;
+    }
+    if !name.is_empty() {
+        io::stdout().write_all(name.as_bytes())?;
+        return Ok(Status::Ended);
+    }
+    // It has said why.
+    let status = child.wait()?;
+    let code = status.code().and_then(|code| u8::try_from(code).ok());
+    Ok(code.map_or(Status::Failed, Status::Command))
+}
+
+/// Leaves the session of the person, in the child.
+pub fn leave_session() -> Result<(), Failure> {
+    rustix::process::setsid().map_err(|error| format!("-d: cannot begin a session: {error}"))?;
+    Ok(())
+}
+
+/// Says in the child that the command runs. What illico has to say from now on goes to `messages`.
+pub fn tell(name: &Name, messages: &Path) -> io::Result<()> {
+    let messages = File::options().create(true).append(true).open(messages)?;
+    let nowhere = File::options().write(true).open("/dev/null")?;
+    let mut out = io::stdout();
+    // The person who started it may have gone meanwhile.
+    let _ = writeln!(out, "{name}").and_then(|()| out.flush());
+    dup2_stderr(messages)?;
+    dup2_stdout(nowhere)?;
+    Ok(())
+}
