@@ -6,6 +6,8 @@
 
 mod illico;
 
+#![allow(clippy::disallowed_methods, reason = "tests start threads as they like")]
+
 use std::fs;
 use std::path::Path;
 use std::process::{Output, Stdio};

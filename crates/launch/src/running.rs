@@ -1,7 +1,7 @@
 //! A machine that runs, and what is left of it when it has ended.
 
 use std::path::PathBuf;
-use std::thread::JoinHandle;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use illico_machine::report::Report;

@@ -258,11 +258,15 @@ pub fn boot(job: Job<'_>, start: Result<Start, Failure>, mut recording: Option<R
 pub fn quietly(config: &Config) -> Result<Outcome, Failure> {
     config.check()?;
     let nowhere = || File::options().read(true).write(true).open("/dev/null");
-    let (console, uart): (Option<Box<dyn Device>>, Option<Box<dyn Write + Send>>) = match config.console {
-        ConsoleKind::Virtio => (Some(Box::new(Console::open(nowhere()?.into(), nowhere()?.into(), None)?)), None),
-        ConsoleKind::Uart => (None, Some(Box::new(nowhere()?))),
-        ConsoleKind::None => (None, None),
-    };
+    let mut console: Option<Box<dyn Device>> = None;
+    let mut uart: Option<Box<dyn Write + Send>> = None;
+    match config.console {
+        ConsoleKind::Virtio => {
+            console = Some(Box::new(Console::open(nowhere()?.into(), nowhere()?.into(), None)?));
+        }
+        ConsoleKind::Uart => uart = Some(Box::new(nowhere()?)),
+        ConsoleKind::None => {}
+    }
     let files = open_files(config)?;
     let outcome = build(config, begin()?, Parts { files, console, uart, devices: Vec::new() })?.run()?;
     tell(&outcome.end);
