@@ -4,9 +4,9 @@
 //! `ILLICO_STRESS_SECONDS` says how long each test runs (10 without it, 120 in `make test`).
 //! Pulling is not here, since it takes a registry: it gives its name by the same way as an import.
 
-mod illico;
-
 #![allow(clippy::disallowed_methods, reason = "tests start threads as they like")]
+
+mod illico;
 
 use std::fs;
 use std::path::Path;
