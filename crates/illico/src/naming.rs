@@ -18,7 +18,7 @@ fn option(part: Part) -> Option<&'static str> {
         Part::Share => "-v",
         Part::Scratch => "--scratch",
         Part::Network => "--net",
-        Part::Port => "-p",
+        Part::Port | Part::PortNetwork => "-p",
         Part::Image | Part::Command => return None,
     })
 }
@@ -28,6 +28,7 @@ pub fn of_plan(error: &PlanError) -> Failure {
     match option(error.part) {
         // The network's value is the first word of its error, so that both read as they were written.
         Some(option) if error.part == Part::Network => format!("{option} {error}").into(),
+        Some(option) if error.part == Part::PortNetwork => format!("{option}: {error}: --net user").into(),
         Some(option) => format!("{option}: {error}").into(),
         None => error.to_string().into(),
     }

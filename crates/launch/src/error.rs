@@ -37,6 +37,8 @@ pub enum Part {
     Network,
     /// A port of the host that leads into the guest.
     Port,
+    /// A port of the host that needs another network than the one that was asked for.
+    PortNetwork,
 }
 
 /// What is wrong with a part of a plan.

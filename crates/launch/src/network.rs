@@ -16,7 +16,7 @@ pub fn attach(text: &str, ports: &[String], config: &mut Config) -> Result<Optio
     let wrong = |why: String| PlanError::new(Part::Network, format!("{text}: {why}"));
     let is_user = text == "user" || text.starts_with("user,");
     if !ports.is_empty() && !is_user {
-        return Err(PlanError::new(Part::Port, "ports lead to a machine with the network `user`"));
+        return Err(PlanError::new(Part::PortNetwork, "ports lead to a machine with the network `user`"));
     }
     if text == "none" {
         return Ok(None);
