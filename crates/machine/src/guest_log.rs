@@ -29,7 +29,7 @@ use crate::boot::places::Range;
 pub struct Record {
     /// Nanoseconds by the guest's clock.
     pub at: u64,
-    /// What it says, at most [`LONGEST`] bytes of it.
+    /// What it says, at most `LONGEST` bytes of it.
     pub text: Vec<u8>,
 }
 

@@ -14,7 +14,7 @@ pub const SCHEMA: &str = "illico-vm/1";
 /// `vm.json`: written once, before the folder has its name.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Record {
-    /// [`SCHEMA`].
+    /// `SCHEMA`.
     pub schema: String,
     /// The name of the machine and of its folder.
     pub name: Name,
