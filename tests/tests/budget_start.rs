@@ -49,18 +49,20 @@ impl Start {
     fn assert_within(&self, most_calls: usize) {
         eprintln!("{} system calls (budget: {most_calls}), {:?}", self.calls, self.libraries);
         assert!(self.calls <= most_calls, "{} calls, not {most_calls}:\n{}", self.calls, self.trace);
-        assert_eq!(self.threads, 1, "one thread beside the vCPU's:\n{}", self.trace);
+        assert_eq!(self.threads, 2, "a vCPU and the devices beside the control loop:\n{}", self.trace);
         let only: Vec<_> = self.libraries.iter().filter(|path| !path.contains("/libc.so.")).collect();
         assert!(only.is_empty(), "no library but the C library: {only:?}");
     }
 }
 
+/// Some twenty of them are the price of a control loop that no device can hold up: a thread, an epoll and two timers. Nine
+/// more happen where the program gives its own pages back before the guest has ended.
 #[test]
-fn without_a_device_it_takes_165_system_calls_at_most() {
-    Start::traced(&["--console", "none", "--entropy", "off"]).assert_within(165);
+fn without_a_device_it_takes_185_system_calls_at_most() {
+    Start::traced(&["--console", "none", "--entropy", "off"]).assert_within(185);
 }
 
 #[test]
-fn with_console_and_entropy_it_takes_205_at_most() {
-    Start::traced(&[]).assert_within(205);
+fn with_console_and_entropy_it_takes_235_at_most() {
+    Start::traced(&[]).assert_within(235);
 }
