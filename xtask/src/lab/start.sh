@@ -22,7 +22,7 @@ for port in /sys/class/virtio-ports/*; do
 done
 # A port opens once. Everything that the command starts writes to a fifo, which can be opened by its name as often
 # as it likes (/dev/stderr); one cat carries it to the port, so the order stays.
-exec 8<>/run/port-control
+exec 8>/run/port-control
 mkfifo /run/output
 cat /run/output >/run/port-output &
 exec 9<>/run/output
@@ -38,8 +38,8 @@ for module in $(cat /lab/modules); do
     modprobe "$module" 2>&1 | sed "s/^/modprobe $module: /" >/dev/kmsg
 done
 
-# The control port hangs up when the host's process is killed; nothing else would end this lab.
-(cat <&8 >/dev/null; echo o >/proc/sysrq-trigger) 9>&- &
+# A host that was killed hangs up: nothing else would end this lab.
+(cat /run/port-pulse >/dev/null; echo o >/proc/sysrq-trigger) 8>&- 9>&- &
 
 cd /root
 /lab/command </dev/null >&9 2>&9 8>&- 9>&-
