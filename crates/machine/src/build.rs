@@ -7,9 +7,8 @@ use std::io;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use illico_memory::{Access, GuestAddress, Layout, MapError, Mapping, Pages, Ram, Region};
-use illico_virtio::complaints::say;
 use illico_virtio::device::{Device, DeviceError, DeviceMemory};
-use illico_virtio::event_loop::{EventLoop, Fault, LoopHandle};
+use illico_virtio::event_loop::{EventLoop, LoopHandle};
 use illico_virtio::interrupt::Interrupt;
 use illico_virtio::transport::core::Core;
 use illico_virtio::transport::mmio::{MmioTransport, PAGE};
@@ -22,7 +21,7 @@ use crate::boot::{self, Acpi, Cache, CommandLine, LoadError, Sources, cmdline};
 use crate::bus::Bus;
 use crate::config::{Announce, Config, Console, Feature, HugePages, Size, Transport};
 use crate::control::{Control, Ending};
-use crate::deadlines::{Deadlines, Watch};
+use crate::deadlines::Deadlines;
 use crate::devices::{self, Opened};
 use crate::first_look::FirstLook;
 use crate::irq::{DeviceVectors, Irqs};
@@ -190,7 +189,7 @@ pub fn build(config: &Config, start: Start, parts: Parts) -> Result<Machine, Bui
     let wiring = timeline::span("put the devices on the bus");
     let irqs = Arc::new(Irqs::new(Arc::clone(&vm), gsis.pins + vectors).map_err(host("make eventfds"))?);
     let main_loop = EventLoop::new().map_err(host("make the loop of the devices"))?;
-    let mut control_loop = EventLoop::new().map_err(host("make the control loop"))?;
+    let control_loop = EventLoop::new().map_err(host("make the control loop"))?;
 
     // What a guest has mapped of a device's memory may be the place of its data for another.
     let beside = opened.iter().filter_map(|opened| opened.memory.clone());
@@ -256,11 +255,7 @@ pub fn build(config: &Config, start: Start, parts: Parts) -> Result<Machine, Bui
         VcpuThread { index, vcpu, bus, ram: ram.clone(), exits, ending: ending.clone() }
     };
     let vcpus = (0..).zip(created).map(thread).collect();
-    let deadlines = Deadlines::new().map_err(host("make timers"))?;
-    let watch =
-        Watch { deadlines: Arc::clone(&deadlines), ending: ending.clone(), control_loop: control_loop.handle() };
-    let on_fault = Box::new(|fault: &Fault| say(&format!("timers: {fault}")));
-    control_loop.add(Box::new(watch), on_fault).map_err(host("watch timers"))?;
+    let deadlines = Deadlines::new(control_loop.handle(), ending.clone());
     let control = Control { ending, irqs, power_button: gsis.power_button, deadlines };
     Ok(Machine { vm, vcpus, bus, control_loop, main_loop, main_thread, loops, control, seen, sockets, page: counted })
 }

@@ -89,7 +89,7 @@ pub struct Control {
     pub(crate) ending: Ending,
     pub(crate) irqs: Arc<Irqs>,
     pub(crate) power_button: u32,
-    pub(crate) deadlines: Arc<Deadlines>,
+    pub(crate) deadlines: Deadlines,
 }
 
 impl Control {

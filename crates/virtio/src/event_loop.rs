@@ -13,6 +13,7 @@ use std::os::fd::{AsRawFd, RawFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
+use std::time::{Duration, Instant};
 
 use vmm_sys_util::epoll::{ControlOperation, Epoll, EpollEvent, EventSet};
 use vmm_sys_util::eventfd::{EFD_NONBLOCK, EventFd};
@@ -108,6 +109,7 @@ pub type OnFault = Box<dyn Fn(&Fault) + Send>;
 enum Command {
     Attach { id: u64, worker: Box<dyn Worker>, on_fault: OnFault, reply: SyncSender<io::Result<()>> },
     Detach { id: u64, reply: SyncSender<Vec<Position>> },
+    After { due: Instant, act: Box<dyn FnOnce() + Send> },
     Stop,
 }
 
@@ -127,6 +129,7 @@ pub struct EventLoop {
     members: HashMap<u64, Member>,
     polling: Vec<u64>,
     at_rest: Option<Box<dyn FnOnce() + Send>>,
+    timers: Vec<(Instant, Box<dyn FnOnce() + Send>)>,
     running: bool,
 }
 
@@ -150,8 +153,8 @@ static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 const WAKE: u64 = 0;
 const SOURCE_BITS: u32 = 16;
 
-/// Without an event for so long, a loop is at rest. In milliseconds.
-const REST: i32 = 250;
+/// Without an event for so long, a loop is at rest.
+const REST: Duration = Duration::from_millis(250);
 
 impl EventLoop {
     /// An empty loop.
@@ -161,8 +164,8 @@ impl EventLoop {
         let event = EpollEvent::new(EventSet::IN | EventSet::EDGE_TRIGGERED, WAKE);
         epoll.ctl(ControlOperation::Add, wake.as_raw_fd(), event)?;
         let (sender, commands) = channel();
-        let (members, polling) = (HashMap::new(), Vec::new());
-        Ok(Self { epoll, wake, sender, commands, members, polling, at_rest: None, running: true })
+        let (members, polling, timers) = (HashMap::new(), Vec::new(), Vec::new());
+        Ok(Self { epoll, wake, sender, commands, members, polling, at_rest: None, timers, running: true })
     }
 
     /// A way to reach it.
@@ -185,16 +188,12 @@ impl EventLoop {
         let mut events = [EpollEvent::default(); 32];
         let mut spare = Vec::new();
         while self.running {
-            let timeout = match (self.polling.is_empty(), &self.at_rest) {
-                (false, _) => 0,
-                (true, Some(_)) => REST,
-                (true, None) => -1,
-            };
-            let count = match self.epoll.wait(timeout, &mut events) {
+            let count = match self.epoll.wait(self.timeout(), &mut events) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 other => other?,
             };
-            if count == 0 && timeout == REST {
+            let timers = self.do_what_is_due();
+            if count == 0 && self.polling.is_empty() && !timers {
                 self.at_rest.take().into_iter().for_each(|act| act());
             }
             for event in events.iter().take(count) {
@@ -215,6 +214,33 @@ impl EventLoop {
             member.worker.stop();
         }
         Ok(())
+    }
+
+    /// How long to wait for an event, in milliseconds as epoll_wait(2) counts them; -1 is without a limit.
+    fn timeout(&self) -> i32 {
+        if !self.polling.is_empty() {
+            return 0;
+        }
+        let rest = self.at_rest.as_ref().map(|_| REST);
+        let timer =
+            self.timers.iter().map(|(due, _)| *due).min().map(|due| due.saturating_duration_since(Instant::now()));
+        // Rounded up: a timer that is due in part of a millisecond is not asked for again and again.
+        let milliseconds = |time: Duration| i32::try_from(time.as_micros().div_ceil(1000)).unwrap_or(i32::MAX);
+        rest.into_iter().chain(timer).min().map_or(-1, milliseconds)
+    }
+
+    /// Does what is due by now, and tells whether anything was.
+    fn do_what_is_due(&mut self) -> bool {
+        if self.timers.is_empty() {
+            return false;
+        }
+        let now = Instant::now();
+        let timers = std::mem::take(&mut self.timers);
+        let (due, later): (Vec<_>, Vec<_>) = timers.into_iter().partition(|(due, _)| *due <= now);
+        self.timers = later;
+        let any = !due.is_empty();
+        due.into_iter().for_each(|(_, act)| act());
+        any
     }
 
     fn call(&mut self, id: u64, act: impl FnOnce(&mut dyn Worker) -> Result<Polling, Fault>) {
@@ -249,6 +275,7 @@ impl EventLoop {
                     }
                     let _ = reply.send(positions);
                 }
+                Command::After { due, act } => self.timers.push((due, act)),
                 Command::Stop => self.running = false,
             }
         }
@@ -283,6 +310,15 @@ impl LoopHandle {
         self.send(Command::Attach { id, worker, on_fault, reply });
         answer.recv().unwrap_or_else(|_| Err(io::Error::other("the device loop has ended")))?;
         Ok(Attached { id: Some(id), handle: self.clone() })
+    }
+
+    /// Has this done once on the loop's thread, when the time is over and the loop still runs. Costs no descriptor: the
+    /// loop waits for events no longer than until then.
+    pub fn after(&self, time: Duration, act: impl FnOnce() + Send + 'static) {
+        // A time that no clock reaches never comes.
+        if let Some(due) = Instant::now().checked_add(time) {
+            self.send(Command::After { due, act: Box::new(act) });
+        }
     }
 
     /// Ends `run`.

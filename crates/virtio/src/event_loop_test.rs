@@ -27,6 +27,28 @@ impl Worker for Bell {
 }
 
 #[test]
+fn a_timer_acts_once_on_the_loops_thread_and_after_its_time() {
+    let event_loop = EventLoop::new().unwrap();
+    let (did, acts) = channel();
+    let (handle, again) = (event_loop.handle(), event_loop.handle());
+    let begun = Instant::now();
+    handle.after(Duration::MAX, || unreachable!("no clock reaches this time"));
+    handle.after(Duration::from_millis(20), {
+        let did = did.clone();
+        move || {
+            did.send((2, begun.elapsed(), std::thread::current().id())).unwrap();
+            again.stop();
+        }
+    });
+    handle.after(Duration::ZERO, move || did.send((1, begun.elapsed(), std::thread::current().id())).unwrap());
+    event_loop.run().unwrap();
+    let acts: Vec<_> = acts.try_iter().collect();
+    assert_eq!(acts.iter().map(|act| act.0).collect::<Vec<_>>(), [1, 2]);
+    assert!(acts[1].1 >= Duration::from_millis(20), "{acts:?}");
+    assert!(acts.iter().all(|act| act.2 == std::thread::current().id()), "{acts:?}");
+}
+
+#[test]
 fn a_worker_is_called_for_its_source_until_it_is_detached() {
     let event_loop = EventLoop::new().unwrap();
     let handle = event_loop.handle();
