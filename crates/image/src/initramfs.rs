@@ -47,13 +47,9 @@ fn needed(spec: &RunSpec) -> Vec<&str> {
         Root::Share { .. } => names.push("virtiofs"),
         Root::Device { path, filesystem, .. } => devices.push((path, filesystem)),
     }
-    match &spec.upper {
-        Upper::ReadOnly | Upper::Writable => {}
-        Upper::Memory { .. } => names.push("overlay"),
-        Upper::Device { path, filesystem } => {
-            names.push("overlay");
-            devices.push((path, filesystem));
-        }
+    names.push("overlay");
+    if let Upper::Device { path, filesystem } = &spec.upper {
+        devices.push((path, filesystem));
     }
     if !spec.mounts.is_empty() {
         names.push("virtiofs");

@@ -40,10 +40,6 @@ pub enum Root {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Upper {
-    /// Nothing: the root is read-only. What PID 1 puts into /etc is then mounted over files that must be there.
-    ReadOnly,
-    /// Nothing: writes go to the root itself.
-    Writable,
     /// An overlay in memory, of at most so many bytes; half of the memory if it is not said.
     Memory { bytes: Option<u64> },
     /// An overlay on a block device. The host has made the file system; there is no mkfs in a guest.

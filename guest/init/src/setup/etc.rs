@@ -1,6 +1,32 @@
 //! What the files of /etc say that depend on the machine: hostname, hosts, resolv.conf.
 
+use std::fs;
+use std::path::{Path, PathBuf};
+
 use illico_protocol::{Network, RunSpec};
+
+use crate::error::InitError;
+
+/// Symbolic links that /etc may go through; as many as the kernel follows.
+const MAX_LINKS: usize = 40;
+
+/// The folder that /etc of the entered root is, made where it is missing. It may be a symbolic link, as in images that Nix makes.
+pub(crate) fn place() -> Result<PathBuf, InitError> {
+    folder_at(Path::new("/etc"))
+}
+
+/// The folder that a path leads to, through links whose target is missing as well.
+fn folder_at(path: &Path) -> Result<PathBuf, InitError> {
+    let mut place = path.to_owned();
+    for _ in 0..MAX_LINKS {
+        match fs::read_link(&place) {
+            Ok(target) => place = place.parent().unwrap_or(Path::new("/")).join(target),
+            Err(_) => break,
+        }
+    }
+    fs::create_dir_all(&place).map_err(InitError::os("create", place.display()))?;
+    Ok(place)
+}
 
 /// Names in /etc, and their contents.
 pub(crate) fn files(spec: &RunSpec) -> [(&'static str, String); 3] {

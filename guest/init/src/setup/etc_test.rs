@@ -31,3 +31,18 @@ fn with_one_the_name_is_at_each_address_and_servers_are_listed_in_order() {
     assert!(content(&spec, "hosts").ends_with("10.0.2.15\tbrave-otter\n"));
     assert_eq!(content(&spec, "resolv.conf"), "search a.example b.example\nnameserver 10.0.2.3\nnameserver fd00::3\n");
 }
+
+#[test]
+fn etc_is_the_folder_that_links_lead_to_made_if_missing() {
+    let root = tempfile::tempdir().unwrap();
+    let at = |name: &str| root.path().join(name);
+    std::os::unix::fs::symlink("static/etc", at("etc")).unwrap();
+    fs::create_dir(at("store")).unwrap();
+    std::os::unix::fs::symlink("store", at("static")).unwrap();
+    let place = folder_at(&at("etc")).unwrap();
+    fs::write(place.join("hosts"), "x").unwrap();
+    assert_eq!(fs::read_to_string(at("store/etc/hosts")).unwrap(), "x");
+    assert_eq!(folder_at(&at("etc")).unwrap(), place);
+    std::os::unix::fs::symlink("loop", at("loop")).unwrap();
+    assert!(folder_at(&at("loop")).is_err());
+}

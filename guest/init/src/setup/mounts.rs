@@ -17,16 +17,16 @@ const MEMORY: MountFlags = MountFlags::NOSUID.union(MountFlags::NODEV);
 /// Where shares with one file in them are seen whole.
 const WHOLE_SHARES: &str = "/run/illico";
 
-/// What is mounted in every guest below its root: where, what, how. Those in folders that the root lacks are left out.
-const SYSTEM: [(&str, &str, MountFlags, &str); 8] = [
-    ("proc", "proc", PLAIN, ""),
-    ("sys", "sysfs", PLAIN, ""),
-    ("sys/fs/cgroup", "cgroup2", PLAIN, ""),
-    ("dev", "devtmpfs", DEVICES, "mode=755"),
-    ("dev/pts", "devpts", DEVICES, "mode=620,ptmxmode=666,gid=5"),
-    ("dev/shm", "tmpfs", MEMORY, "mode=1777"),
-    ("dev/mqueue", "mqueue", PLAIN, ""),
-    ("run", "tmpfs", MEMORY, "mode=755"),
+/// What is mounted in every guest: where, what, how. Those in folders that the root lacks are left out. /dev comes first: the
+/// warnings of the others go to the kernel's log, which is a file in it.
+const SYSTEM: [(&str, &str, MountFlags, &str); 7] = [
+    ("/dev", "devtmpfs", DEVICES, "mode=755"),
+    ("/proc", "proc", PLAIN, ""),
+    ("/sys", "sysfs", PLAIN, ""),
+    ("/sys/fs/cgroup", "cgroup2", PLAIN, ""),
+    ("/dev/pts", "devpts", DEVICES, "mode=620,ptmxmode=666,gid=5"),
+    ("/dev/shm", "tmpfs", MEMORY, "mode=1777"),
+    ("/dev/mqueue", "mqueue", PLAIN, ""),
 ];
 
 /// One mount, with the words for a person if it fails.
@@ -53,28 +53,27 @@ pub(crate) fn devices(target: &str) -> Result<(), InitError> {
     mount("dev", target, "devtmpfs", DEVICES, "mode=755")
 }
 
-/// The kernel's file systems below `root`.
-pub(crate) fn system(root: &Path) -> Result<(), InitError> {
+/// The kernel's file systems, in the entered root: a symbolic link of the root leads to a place in that root.
+pub(crate) fn system() -> Result<(), InitError> {
     for (folder, filesystem, flags, options) in SYSTEM {
-        let target = root.join(folder);
-        // Those in devtmpfs are made by nobody else.
-        if folder.starts_with("dev/") {
-            let _ = fs::create_dir(&target);
+        // Nothing else makes the folders in devtmpfs.
+        if folder.starts_with("/dev/") {
+            let _ = fs::create_dir(folder);
         }
-        match mount(filesystem, &target, filesystem, flags, options) {
+        match mount(filesystem, folder, filesystem, flags, options) {
             Err(InitError::Mount { source, .. }) if is_absent(&source) => {
-                log::warning(&format_args!("/{folder} stays unmounted: {source}"));
+                log::warning(&format_args!("{folder} stays unmounted: {source}"));
             }
             mounted => mounted?,
         }
     }
     for (link, target) in [
-        ("fd", "/proc/self/fd"),
-        ("stdin", "/proc/self/fd/0"),
-        ("stdout", "/proc/self/fd/1"),
-        ("stderr", "/proc/self/fd/2"),
+        ("/dev/fd", "/proc/self/fd"),
+        ("/dev/stdin", "/proc/self/fd/0"),
+        ("/dev/stdout", "/proc/self/fd/1"),
+        ("/dev/stderr", "/proc/self/fd/2"),
     ] {
-        let _ = std::os::unix::fs::symlink(target, root.join("dev").join(link));
+        let _ = std::os::unix::fs::symlink(target, link);
     }
     Ok(())
 }

@@ -1,7 +1,10 @@
 //! The root file system: what the host gives below, what catches writes above, and the step from the initramfs into it.
 //!
-//! With an overlay, all that PID 1 has to say in the root is put into the upper folder before it is mounted: files of
-//! /etc, and folders to mount on, marked opaque so that the kernel does not look for them below. Each such look
+//! An image is seen as it is: an overlay catches writes, so nothing is mounted over its `/run` and `/tmp`, and the files of /etc are
+//! written once the root is entered, where a symbolic link named /etc leads to a place in that root.
+//!
+//! With the host's own root below, all of that is put into the upper folder before it is mounted, and the host's `/run` and
+//! `/tmp` are hidden. Their folders are marked opaque so that the kernel does not look for them below: each such look
 //! would be a request to the host.
 //!
 //! An initramfs is no mount that pivot_root(2) could move away: the new root is moved over it, as switch_root(8) does.
@@ -24,32 +27,29 @@ const LOWER: &str = "/illico/lower";
 const UPPER: &str = "/illico/upper";
 const ROOT: &str = "/illico/root";
 
-/// Folders whose content below is nobody's business in a guest. The last one is the scratch folder.
-const OWN_FOLDERS: [(&str, u32); 5] =
-    [("proc", 0o555), ("sys", 0o555), ("dev", 0o755), ("run", 0o755), ("tmp", 0o1777)];
+/// Folders that programs find in every root, with the permissions of one that is made. An image's own stay as the image has them;
+/// the host's own are hidden.
+const FOLDERS: [(&str, u32); 5] = [("proc", 0o555), ("sys", 0o555), ("dev", 0o755), ("run", 0o755), ("tmp", 0o1777)];
 
 /// Mounts the root, all that belongs into every root, and goes there.
 pub(crate) fn enter(spec: &RunSpec) -> Result<Disks, InitError> {
-    let mut disks = Disks::default();
     make(ROOT)?;
-    match &spec.upper {
-        Upper::ReadOnly => mount_below(&spec.root, ROOT, MountFlags::RDONLY)?,
-        Upper::Writable => {
-            mount_below(&spec.root, ROOT, MountFlags::empty())?;
-            disks.add(ROOT);
-        }
-        upper => overlay(spec, upper, &mut disks)?,
+    let disks = mount_overlay(spec)?;
+    change_root(Path::new(ROOT))?;
+    if is_host(&spec.root) {
+        return mounts::system().map(|()| disks);
     }
-    let root = Path::new(ROOT);
-    mounts::system(root)?;
-    change_root(root)?;
-    if matches!(spec.upper, Upper::ReadOnly | Upper::Writable) {
-        show_etc(spec)?;
+    for (name, permissions) in FOLDERS {
+        let _ = folder(&Path::new("/").join(name), permissions, false);
     }
-    if spec.upper == Upper::ReadOnly {
-        let _ = mounts::mount("tmpfs", "/tmp", "tmpfs", MountFlags::NOSUID | MountFlags::NODEV, "mode=1777");
-    }
+    mounts::system()?;
+    write_etc(&etc::place()?, spec)?;
     Ok(disks)
+}
+
+/// Whether the root is the host's own, shared folder by folder.
+fn is_host(root: &Root) -> bool {
+    matches!(root, Root::Share { .. })
 }
 
 fn mount_below(root: &Root, target: &str, flags: MountFlags) -> Result<(), InitError> {
@@ -62,38 +62,37 @@ fn mount_below(root: &Root, target: &str, flags: MountFlags) -> Result<(), InitE
     }
 }
 
-fn overlay(spec: &RunSpec, upper: &Upper, disks: &mut Disks) -> Result<(), InitError> {
+/// Mounts the root with what catches writes to it; gives the disk of the latter.
+fn mount_overlay(spec: &RunSpec) -> Result<Disks, InitError> {
+    let mut disks = Disks::default();
     make(LOWER)?;
     make(UPPER)?;
     mount_below(&spec.root, LOWER, MountFlags::RDONLY)?;
-    match upper {
+    match &spec.upper {
         Upper::Device { path, filesystem } => {
             wait_for(path)?;
             mounts::mount(path, UPPER, filesystem, MountFlags::empty(), "")?;
             disks.add(UPPER);
         }
-        Upper::Memory { bytes: Some(bytes) } => {
-            mounts::mount("tmpfs", UPPER, "tmpfs", MountFlags::empty(), &format!("mode=755,size={bytes}"))?;
+        Upper::Memory { bytes } => {
+            let size = bytes.map(|bytes| format!(",size={bytes}")).unwrap_or_default();
+            mounts::mount("tmpfs", UPPER, "tmpfs", MountFlags::empty(), &format!("mode=755{size}"))?;
         }
-        _ => mounts::mount("tmpfs", UPPER, "tmpfs", MountFlags::empty(), "mode=755")?,
     }
     let (files, work) = (format!("{UPPER}/files"), format!("{UPPER}/work"));
     make(&files)?;
     make(&work)?;
-    // An image may have something in its /tmp that it needs; the host's is full of what is private.
-    let hides_tmp = matches!(spec.root, Root::Share { .. });
-    let count = if hides_tmp { OWN_FOLDERS.len() } else { OWN_FOLDERS.len() - 1 };
-    for (name, permissions) in &OWN_FOLDERS[..count] {
-        folder(&Path::new(&files).join(name), *permissions, true)?;
+    if is_host(&spec.root) {
+        for (name, permissions) in FOLDERS {
+            folder(&Path::new(&files).join(name), permissions, true)?;
+        }
+        let etc = Path::new(&files).join("etc");
+        folder(&etc, 0o755, false)?;
+        write_etc(&etc, spec)?;
     }
-    write_etc(Path::new(&files), spec)?;
     let options = format!("lowerdir={LOWER},upperdir={files},workdir={work}");
     mounts::mount("overlay", ROOT, "overlay", MountFlags::empty(), &options)?;
-    if !hides_tmp {
-        let (name, permissions) = OWN_FOLDERS[count];
-        let _ = folder(&Path::new(ROOT).join(name), permissions, false);
-    }
-    Ok(())
+    Ok(disks)
 }
 
 /// A folder that may exist, and then stays as it is.
@@ -111,28 +110,12 @@ fn folder(path: &Path, permissions: u32, opaque: bool) -> Result<(), InitError> 
     Ok(())
 }
 
-/// Writes the files of /etc below `root`.
-fn write_etc(root: &Path, spec: &RunSpec) -> Result<(), InitError> {
-    let etc = root.join("etc");
-    folder(&etc, 0o755, false)?;
+/// Writes the files of /etc into this folder, in place of what it has under their names.
+fn write_etc(etc: &Path, spec: &RunSpec) -> Result<(), InitError> {
     for (name, content) in etc::files(spec) {
         let path = etc.join(name);
         let _ = fs::remove_file(&path);
         fs::write(&path, content).map_err(InitError::os("write", path.display()))?;
-    }
-    Ok(())
-}
-
-/// Shows the files of /etc in a root that must not be written to: over those that it has.
-fn show_etc(spec: &RunSpec) -> Result<(), InitError> {
-    let shelf = Path::new("/run/illico");
-    make("/run/illico")?;
-    for (name, content) in etc::files(spec) {
-        let (file, target) = (shelf.join(name), Path::new("/etc").join(name));
-        if target.is_file() {
-            fs::write(&file, content).map_err(InitError::os("write", file.display()))?;
-            mounts::bind(&file, &target)?;
-        }
     }
     Ok(())
 }
