@@ -20,9 +20,11 @@ fn main() {
             "init/build.rs",
             "init/src",
             "../crates/illico/without-unwind-tables.ld",
+            "archive/Cargo.toml",
+            "archive/src",
             "protocol/Cargo.toml",
             "protocol/src",
-            // What the protocol inherits from its workspace.
+            // What these two inherit from their workspace.
             "../Cargo.toml",
         ],
         arguments: &["--bin", "init", "--target", TARGET],

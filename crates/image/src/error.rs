@@ -62,6 +62,11 @@ impl Error {
         move |source| Self::File { what, path, source }
     }
 
+    /// Whether a file was not there.
+    pub(crate) fn is_gone(&self) -> bool {
+        matches!(self, Self::File { source, .. } if source.kind() == io::ErrorKind::NotFound)
+    }
+
     pub(crate) fn document(image: &str) -> impl FnOnce(DocumentError) -> Self {
         let image = image.to_owned();
         move |source| Self::Document { image, source }

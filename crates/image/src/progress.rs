@@ -11,6 +11,8 @@ pub enum Progress<'a> {
     End,
     /// Another illico does the same work; it is waited for.
     Wait,
+    /// The image will differ from what it is made of, in this.
+    Warning(&'a str),
 }
 
 /// Who is told.

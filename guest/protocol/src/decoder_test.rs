@@ -25,6 +25,7 @@ fn some_frame() -> impl Strategy<Value = Sent> {
             .prop_map(|(seconds, nanoseconds)| { Frame::Request(Cow::Owned(Request::Time { seconds, nanoseconds })) }),
         Just(Frame::StdinEnd),
         Just(Frame::DataEnd),
+        ".{0,40}".prop_map(|text| Frame::Warning(text.into())),
         (any::<u16>(), any::<u16>()).prop_map(|(rows, columns)| Frame::Resize(WindowSize { rows, columns })),
         (1..=64_u8).prop_map(Frame::Signal),
         Just(Frame::Closed(Stream::Stdout)),

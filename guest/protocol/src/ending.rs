@@ -19,7 +19,7 @@ pub enum Ending {
 }
 
 /// A reason is one line for a person.
-const MAX_REASON: usize = 4096;
+pub(crate) const MAX_REASON: usize = 4096;
 
 impl Ending {
     pub const DONE: Ending = Ending::Exited(0);

@@ -11,6 +11,7 @@ use std::borrow::Cow;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::ending::MAX_REASON;
 use crate::{Ending, ProtocolError, Request};
 
 /// The most bytes of data in one frame.
@@ -33,6 +34,7 @@ const TAKEN: u8 = 9;
 const DATA: u8 = 10;
 const DATA_END: u8 = 11;
 const END: u8 = 12;
+const WARNING: u8 = 13;
 
 /// One of a command's output streams.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,6 +75,8 @@ pub enum Frame<'a> {
     Data(&'a [u8]),
     /// The archive is complete.
     DataEnd,
+    /// Agent: one line for a person about a request that goes on.
+    Warning(Cow<'a, str>),
     /// Agent: this is how it went. The last frame.
     End(Ending),
 }
@@ -98,6 +102,10 @@ impl<'a> Frame<'a> {
             Self::Taken(bytes) => put(TAKEN, &bytes.to_le_bytes(), out),
             Self::Data(data) => in_parts(DATA, data, out),
             Self::DataEnd => put(DATA_END, &[], out),
+            Self::Warning(text) => {
+                let (line, _) = text.split_at(text.floor_char_boundary(MAX_REASON));
+                put(WARNING, line.as_bytes(), out);
+            }
             Self::End(ending) => json(END, &ending.bounded(), out)?,
         }
         Ok(())
@@ -122,6 +130,7 @@ impl<'a> Frame<'a> {
             (TAKEN, &[a, b, c, d]) => Self::Taken(u32::from_le_bytes([a, b, c, d])),
             (DATA, data) => Self::Data(data),
             (DATA_END, []) => Self::DataEnd,
+            (WARNING, text) => Self::Warning(String::from_utf8_lossy(text)),
             (END, _) => Self::End(from_json(kind, body)?),
             _ => return Err(size()),
         })
@@ -134,6 +143,7 @@ pub(crate) fn most(kind: u8) -> Result<u32, ProtocolError> {
         REQUEST => Ok(MAX_REQUEST as u32),
         STDIN | STDOUT | STDERR | DATA | END => Ok(MAX_DATA as u32),
         STDIN_END | DATA_END => Ok(0),
+        WARNING => Ok(MAX_REASON as u32),
         RESIZE | TAKEN => Ok(4),
         SIGNAL | CLOSED => Ok(1),
         _ => Err(ProtocolError::Kind(kind)),

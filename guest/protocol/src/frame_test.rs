@@ -24,6 +24,14 @@ fn long_data_becomes_several_frames_and_no_data_none() {
 }
 
 #[test]
+fn a_warning_is_one_frame_of_bounded_length() {
+    let text = "ä".repeat(MAX_REASON);
+    let bytes = encoded(&Frame::Warning(text.as_str().into()));
+    assert_eq!(Frame::parse(WARNING, &bytes[HEADER..]), Ok(Frame::Warning(text[..MAX_REASON].into())));
+    assert_eq!(Frame::parse(WARNING, b"\xff"), Ok(Frame::Warning("\u{fffd}".into())));
+}
+
+#[test]
 fn a_request_that_is_too_long_is_not_sent() {
     let exec = Exec::new([String::from_utf8(vec![b'x'; MAX_REQUEST]).unwrap()]);
     let mut out = Vec::new();

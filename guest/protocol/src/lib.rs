@@ -9,7 +9,8 @@
 //! - **Anything later**: the host connects to port [`PORT`] of the guest and sends a [`Frame::Request`].
 //!
 //! While a command runs, the host sends `Stdin`, `StdinEnd`, `Resize`, `Signal` and `Closed`, the agent `Stdout`,
-//! `Stderr` and `Taken`. A copy sends its tar archive as `Data`, in its direction. The agent's last frame is always
+//! `Stderr` and `Taken`. A copy sends its tar archive as `Data`, in its direction, and
+//! `Warning` for what it holds otherwise than the files. The agent's last frame is always
 //! [`Frame::End`], and says how it went. A connection that closes before it means that the guest is gone.
 //!
 //! **Standard input** has a window, so that a command that does not read it holds up neither signals nor resizes: the host

@@ -39,10 +39,18 @@ impl Bars {
 
     /// Draws how far it is.
     pub fn tell(&mut self, progress: Progress<'_>) {
+        if let Progress::Warning(text) = progress {
+            if self.shown {
+                draw("");
+            }
+            super::say(text);
+        }
         if !self.shown {
             return;
         }
         match progress {
+            // The next step draws the bar again.
+            Progress::Warning(_) => {}
             Progress::Begin { what, bytes } => {
                 let work = Work { what: what.to_owned(), bytes, done: 0, drawn: Instant::now() };
                 draw(&work.line());

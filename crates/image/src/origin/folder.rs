@@ -5,12 +5,14 @@
 //! Sockets are left out, and attributes of what cannot be opened (links, devices).
 
 use std::collections::{BTreeMap, HashMap};
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::Read;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use illico_archive::{Exact, Warning};
 use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, Stat};
 use rustix::fs::{fgetxattr, flistxattr, fstat, major, minor, openat, readlinkat, statat};
 use rustix::io::Errno;
@@ -71,8 +73,11 @@ impl Walk<'_> {
             };
             let slash: &[u8] = if level.path.is_empty() { b"" } else { b"/" };
             let path = [&level.path, slash, &name].concat();
-            if let Some(directory) = self.one(level.directory.as_fd(), &name, &path)? {
-                levels.push(self.level(directory, path)?);
+            match self.one(level.directory.as_fd(), &name, &path) {
+                Ok(Some(directory)) => levels.push(self.level(directory, path)?),
+                Ok(None) => {}
+                Err(error) if error.is_gone() => self.warn(&path, |path| Warning::Gone(path)),
+                Err(error) => return Err(error),
             }
         }
         Ok(())
@@ -96,15 +101,13 @@ impl Walk<'_> {
         let stat = statat(directory, name, AtFlags::SYMLINK_NOFOLLOW);
         let stat = stat.map_err(|errno| self.failed("read", path, errno))?;
         let kind = FileType::from_raw_mode(stat.st_mode);
-        if stat.st_nlink > 1 && kind != FileType::Directory {
-            let inode = (stat.st_dev, stat.st_ino);
-            if let Some(first) = self.seen.get(&inode) {
-                let link = first.clone();
-                let entry = Entry { link, ..self.entry(path, Type::HardLink, &stat, None) };
-                self.put(&entry, &mut std::io::empty())?;
-                return Ok(None);
-            }
-            self.seen.insert(inode, path.to_vec());
+        let inode = (stat.st_dev, stat.st_ino);
+        let may_have_links = stat.st_nlink > 1 && kind != FileType::Directory;
+        if let Some(first) = self.seen.get(&inode).filter(|_| may_have_links) {
+            let link = first.clone();
+            let entry = Entry { link, ..self.entry(path, Type::HardLink, &stat, None) };
+            self.put(&entry, &mut std::io::empty())?;
+            return Ok(None);
         }
         let open = |flags| openat(directory, name, OPEN | flags, Mode::empty());
         match kind {
@@ -122,7 +125,11 @@ impl Walk<'_> {
                 let mut entry = self.entry(path, Type::File, &stat, Some(file.as_fd()));
                 entry.size = u64::try_from(stat.st_size).unwrap_or_default();
                 entry.segments = vec![Segment { offset: 0, len: entry.size }];
-                self.put(&entry, &mut File::from(file))?;
+                let mut content = Exact::new(File::from(file), entry.size);
+                self.put(&entry, &mut content)?;
+                if content.has_changed() {
+                    self.warn(path, |path| Warning::Changed(path));
+                }
             }
             FileType::Symlink => {
                 let link = readlinkat(directory, name, Vec::new());
@@ -133,9 +140,17 @@ impl Walk<'_> {
             FileType::CharacterDevice => self.without_data(path, Type::CharDevice, &stat)?,
             FileType::BlockDevice => self.without_data(path, Type::BlockDevice, &stat)?,
             FileType::Fifo => self.without_data(path, Type::Fifo, &stat)?,
-            FileType::Socket | FileType::Unknown => {}
+            FileType::Socket | FileType::Unknown => return Ok(None),
+        }
+        if may_have_links {
+            self.seen.insert(inode, path.to_vec());
         }
         Ok(None)
+    }
+
+    fn warn(&mut self, path: &[u8], warning: impl FnOnce(&Path) -> Warning<'_>) {
+        let path = self.folder.join(OsStr::from_bytes(path));
+        (self.watch)(Progress::Warning(&warning(&path).to_string()));
     }
 
     fn without_data(&mut self, path: &[u8], kind: Type, stat: &Stat) -> Result<(), Error> {
@@ -197,7 +212,7 @@ impl Walk<'_> {
     }
 
     fn failed(&self, what: &'static str, path: &[u8], errno: Errno) -> Error {
-        let path: PathBuf = self.folder.join(std::ffi::OsStr::from_bytes(path));
+        let path = self.folder.join(OsStr::from_bytes(path));
         Error::File { what, path, source: errno.into() }
     }
 }
@@ -218,3 +233,7 @@ fn xattrs(file: BorrowedFd<'_>) -> BTreeMap<Vec<u8>, Vec<u8>> {
     }
     all
 }
+
+#[cfg(test)]
+#[path = "folder_test.rs"]
+mod tests;

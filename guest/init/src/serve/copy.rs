@@ -5,6 +5,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::thread;
 
+use illico_archive::Warning;
 use illico_protocol::{Decoder, Ending, Frame, Word};
 
 use crate::serve::archive;
@@ -29,7 +30,11 @@ pub(crate) fn take(connection: Connection, path: Word) {
 /// Sends what is at `path`.
 pub(crate) fn give(connection: Connection, path: Word) {
     in_thread(connection, move |stream| {
-        archive::pack(&mut *stream, path.as_path())?;
+        let warn = |warning: Warning<'_>| {
+            // A connection that broke is noticed by the archive.
+            let _ = stream.frame(&Frame::Warning(warning.to_string().into()));
+        };
+        archive::pack(Archive(stream), path.as_path(), warn)?;
         stream.frame(&Frame::DataEnd)
     });
 }
@@ -53,10 +58,10 @@ impl Blocking {
         Self { socket: fd.into(), decoder, data: Vec::new(), at: 0, ended: false }
     }
 
-    fn frame(&mut self, frame: &Frame<'_>) -> io::Result<()> {
+    fn frame(&self, frame: &Frame<'_>) -> io::Result<()> {
         let mut bytes = Vec::new();
         frame.encode(&mut bytes).map_err(io::Error::other)?;
-        self.socket.write_all(&bytes)
+        (&self.socket).write_all(&bytes)
     }
 
     fn read_to_end(&mut self) -> io::Result<()> {
@@ -103,9 +108,11 @@ impl io::Read for Blocking {
 }
 
 /// The archive that goes.
-impl Write for Blocking {
+struct Archive<'a>(&'a Blocking);
+
+impl Write for Archive<'_> {
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
-        self.frame(&Frame::Data(data))?;
+        self.0.frame(&Frame::Data(data))?;
         Ok(data.len())
     }
 

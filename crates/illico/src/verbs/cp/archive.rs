@@ -103,6 +103,7 @@ impl<R: Read> Read for DataReader<R> {
             match self.reader.read()? {
                 Some(Frame::Data(data)) => (self.kept, self.given) = (data.to_owned(), 0),
                 Some(Frame::DataEnd) => self.complete = true,
+                Some(Frame::Warning(text)) => output::say(&text),
                 // Before all of it has come it is no good end. Nothing will come behind it.
                 frame => {
                     let error = ended(frame).err().unwrap_or_else(|| io::ErrorKind::UnexpectedEof.into());

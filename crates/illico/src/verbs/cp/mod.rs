@@ -1,7 +1,6 @@
 //! `illico cp`: files into a machine and out of it, as a tar archive over its agent's connection.
 
 mod archive;
-mod pack;
 mod place;
 
 use std::ffi::OsString;
@@ -13,14 +12,15 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
+use illico_archive::pack;
 use illico_protocol::{Frame, Reader, Request, Word};
 use rustix::process::getuid;
 
 use self::archive::{DataReader, DataWriter, unpack};
-use self::pack::pack;
 use self::place::Place;
 use crate::agent;
 use crate::failure::Failure;
+use crate::output;
 use crate::status::Status;
 use crate::vms::{Vm, Vms};
 
@@ -71,7 +71,7 @@ fn copy_in(vm: &Vm, from: &Path, to: &Path) -> Result<(), Failure> {
     agent::begin(&mut stream, &Request::CopyIn { path: Word::from(to) })?;
     let reader = Reader::new(stream.try_clone()?);
     let mut writer = DataWriter::new(stream);
-    match pack(&mut writer, from, &name) {
+    match pack(&mut writer, from, Path::new(&name), |warning| output::say(&warning.to_string())) {
         Ok(()) => {}
         // The agent takes no more, and knows why.
         Err(error) if writer.is_broken() => {
