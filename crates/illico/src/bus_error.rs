@@ -1,4 +1,4 @@
-//! SIGBUS: this process touched memory that is a file (`--pmem`, where it carries data for another device), and the
+//! SIGBUS: this process touched memory that is a file (an image or `--pmem`, where it carries data for another device), and the
 //! file has been cut short, or its disk has failed.
 //!
 //! There is no going on from there: the access is repeated for ever. The process ends with one line, and with the
@@ -21,10 +21,15 @@ pub fn end_process_at_sigbus(raw: Option<&RawMode>) -> io::Result<()> {
     let restore = raw.map(RawMode::restorer);
     let body = move || {
         if signals.forever().next().is_some() {
-            restore.iter().for_each(Restorer::restore);
-            say("a file behind guest memory (--pmem) was cut short, or its disk failed: the machine has ended");
-            process::exit(Status::VcpuFailed.code().into());
+            end_process(restore.as_ref());
         }
     };
     threads::spawn(Role::Signals, "sigbus", body).map(drop)
+}
+
+/// Ends the process after a SIGBUS, with one line, and with the terminal as it was.
+pub fn end_process(terminal: Option<&Restorer>) -> ! {
+    terminal.iter().for_each(|terminal| terminal.restore());
+    say("a file behind guest memory (an image, or --pmem) was cut short, or its disk failed: the machine has ended");
+    process::exit(Status::VcpuFailed.code().into());
 }

@@ -4,10 +4,11 @@ use std::io::{self, stdin, stdout};
 
 use illico_machine::threads::{self, Role};
 use illico_protocol::WindowSize;
-use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH};
+use signal_hook::consts::{SIGBUS, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH};
 use signal_hook::iterator::Signals;
 
-use crate::terminal;
+use crate::bus_error;
+use crate::terminal::{self, Restorer};
 
 /// Signals that are the command's.
 const PASSED_ON: [i32; 6] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2];
@@ -22,8 +23,20 @@ pub enum Event {
 }
 
 /// Calls `heard` on a thread of its own for every signal from now on.
-pub fn watch(mut heard: impl FnMut(Event) + Send + 'static) -> io::Result<()> {
-    let mut signals = Signals::new(PASSED_ON.iter().chain(&[SIGWINCH]))?;
+pub fn watch(heard: impl FnMut(Event) + Send + 'static) -> io::Result<()> {
+    watch_and(&[SIGWINCH], heard)
+}
+
+/// The same for a process that holds a machine, whose memory may be a file that is cut short: see [`crate::bus_error`].
+pub fn watch_with_machine(terminal: Option<Restorer>, mut heard: impl FnMut(Event) + Send + 'static) -> io::Result<()> {
+    watch_and(&[SIGWINCH, SIGBUS], move |event| match event {
+        Event::Signal(number) if i32::from(number) == SIGBUS => bus_error::end_process(terminal.as_ref()),
+        event => heard(event),
+    })
+}
+
+fn watch_and(more: &[i32], mut heard: impl FnMut(Event) + Send + 'static) -> io::Result<()> {
+    let mut signals = Signals::new(PASSED_ON.iter().chain(more))?;
     let body = move || {
         for signal in signals.forever() {
             let event = match signal {

@@ -219,7 +219,7 @@ fn live(
     };
     let raw = if options.tty && options.interactive && !options.detach { RawMode::enter(stdin())? } else { None };
     let (handle, restore) = (prepared.handle(), raw.as_ref().map(RawMode::restorer));
-    signals::watch(move |event| match event {
+    signals::watch_with_machine(restore.clone(), move |event| match event {
         Event::Resize(size) => handle.resize(size),
         Event::Signal(number) => {
             if handle.signal(number) {
