@@ -25,8 +25,17 @@ pub fn illico(profile: Profile) -> Result<PathBuf, Error> {
 
 /// Builds a program of the workspace and returns its path.
 pub fn program(package: &str, name: &str, profile: Profile) -> Result<PathBuf, Error> {
+    build(package, "--bin", name, profile)
+}
+
+/// Builds an example of a package and returns its path.
+pub fn example(package: &str, name: &str, profile: Profile) -> Result<PathBuf, Error> {
+    build(package, "--example", name, profile)
+}
+
+fn build(package: &str, kind: &str, name: &str, profile: Profile) -> Result<PathBuf, Error> {
     let mut command = cargo();
-    command.args(["build", "--package", package, "--bin", name, "--message-format", "json-render-diagnostics"]);
+    command.args(["build", "--package", package, kind, name, "--message-format", "json-render-diagnostics"]);
     // A build may take minutes: cargo's progress goes where this process's own messages go.
     command.stderr(Stdio::inherit());
     if profile == Profile::Release {

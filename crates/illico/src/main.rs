@@ -10,7 +10,6 @@ mod budget;
 mod bus_error;
 mod comparison;
 mod failure;
-mod last_resort;
 mod naming;
 mod output;
 mod show;
@@ -29,12 +28,13 @@ use clap::error::ErrorKind;
 use illico_launch::{agent, session, signal_names, vms};
 
 use crate::status::Status;
-use crate::verbs::Cli;
+use crate::verbs::{Called, Cli};
 
 fn main() -> ExitCode {
     let began = Instant::now();
     illico_memory::share_one_arena();
-    let cli = match Cli::try_parse() {
+    let arguments: Vec<_> = std::env::args_os().collect();
+    let cli = match Cli::try_parse_from(&arguments) {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version go to stdout and are no mistake; help also answers who asks for nothing.
@@ -50,7 +50,8 @@ fn main() -> ExitCode {
             return Status::Failed.into();
         }
     };
-    match cli.verb.run(began) {
+    let called = Called { began, arguments, is_detached: cli.is_detached };
+    match cli.verb.run(&called) {
         Ok(status) => status.into(),
         Err(error) => {
             output::complain(error.as_ref());

@@ -13,6 +13,7 @@ use crate::output;
 fn option(part: Part) -> Option<&'static str> {
     Some(match part {
         Part::Kernel => "--kernel",
+        Part::Initrd => "--initrd",
         Part::Environment => "-e",
         Part::EnvironmentFile => "--env-file",
         Part::Share => "-v",
@@ -34,11 +35,15 @@ pub fn of_plan(error: &PlanError) -> Failure {
     }
 }
 
-/// Names the option of `illico run` that an error is about.
-pub fn of_run(error: LaunchError) -> Failure {
+/// Names the option that an error is about.
+pub fn of_launch(error: LaunchError) -> Failure {
     match &error {
         LaunchError::Plan(plan) => of_plan(plan),
         LaunchError::Kernel(kernel) => prefixed("--kernel", kernel),
+        LaunchError::Open { part, source, .. } => match option(*part) {
+            Some(option) => format!("{option}: {error}: {source}; check the path").into(),
+            None => error.into(),
+        },
         _ => error.into(),
     }
 }

@@ -3,7 +3,9 @@
 //! An error says what is wrong and carries which part of the plan it is about; how that part is called where the person
 //! wrote it (an option, a key of a file, a field of a request) is for the program that uses this library to say.
 
+use std::fs::File;
 use std::io;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use illico_image::initramfs::InitramfsError;
@@ -12,6 +14,7 @@ use illico_machine::build::BuildError;
 use illico_machine::config::ConfigError;
 use illico_machine::kvm::KvmError;
 use illico_virtio::console::ConsoleError;
+use rustix::fs::OFlags;
 
 use crate::agent::AgentError;
 use crate::vms::VmsError;
@@ -21,6 +24,8 @@ use crate::vms::VmsError;
 pub enum Part {
     /// The guest's kernel.
     Kernel,
+    /// The initial RAM disk.
+    Initrd,
     /// The image that the command runs on.
     Image,
     /// The command.
@@ -87,6 +92,17 @@ pub enum LaunchError {
     /// The agent in the guest cannot be reached.
     #[error(transparent)]
     Agent(#[from] AgentError),
+    /// A file of the plan cannot be opened.
+    #[error("cannot open {}", path.display())]
+    Open {
+        /// What it is for.
+        part: Part,
+        /// Which file.
+        path: PathBuf,
+        /// What the host said.
+        #[source]
+        source: io::Error,
+    },
     /// The host refused a file or a socket.
     #[error("cannot {attempt} {}", path.display())]
     File {
@@ -107,6 +123,13 @@ pub enum LaunchError {
         #[source]
         source: io::Error,
     },
+}
+
+/// Opens a file of the plan for reading.
+pub(crate) fn open(part: Part, path: &Path) -> Result<File, LaunchError> {
+    // A named pipe would wait for its other end; on files the flag changes nothing.
+    let file = File::options().read(true).custom_flags(OFlags::NONBLOCK.bits() as i32).open(path);
+    file.map_err(|source| LaunchError::Open { part, path: path.to_owned(), source })
 }
 
 pub(crate) fn file(attempt: &'static str, path: &Path) -> impl FnOnce(io::Error) -> LaunchError {

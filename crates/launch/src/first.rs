@@ -1,10 +1,11 @@
 //! The first command of a machine: its agent connects to a socket that is there before the guest runs.
 
 use std::io;
+use std::net::Shutdown;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, OnceLock};
-use std::thread::JoinHandle;
 
 use illico_machine::threads::{self, Role};
 use illico_protocol::{Ending, PORT};
@@ -44,7 +45,7 @@ impl Streams {
 pub struct Serving {
     path: PathBuf,
     stream: Arc<OnceLock<UnixStream>>,
-    session: JoinHandle<Result<Ending, Broken>>,
+    ends: Receiver<Result<Ending, Broken>>,
 }
 
 impl First {
@@ -72,7 +73,11 @@ impl First {
         let handle = handle.clone();
         let stream = Arc::new(OnceLock::new());
         let connected = Arc::clone(&stream);
-        let body = move || {
+        let (ended, ends) = channel();
+        // A session waits for a reader of its output that may never come; a machine that is ended by force does not.
+        let by_force = ended.clone();
+        handle.on_force(move || drop(by_force.send(Err(Broken::Gone))));
+        let carry = move || {
             let accepted = listener.accept().and_then(|(stream, _)| Ok((stream.try_clone()?, stream)));
             let (kept, stream) = accepted.map_err(Broken::Stream)?;
             let _ = connected.set(kept);
@@ -86,24 +91,26 @@ impl First {
             handle.end();
             ending
         };
-        let session = threads::spawn(Role::Session, "first command", body)?;
-        Ok(Serving { path, stream, session })
+        threads::spawn(Role::Session, "first command", move || drop(ended.send(carry())))?;
+        Ok(Serving { path, stream, ends })
     }
 }
 
 impl Serving {
     /// How the command ended, once the machine has. After an end by force, output that was not read yet is given up.
-    pub fn end(self, by_force: bool) -> Result<Ending, Broken> {
-        if by_force && !self.session.is_finished() {
-            return Err(Broken::Gone);
-        }
+    pub fn end(self) -> Result<Ending, Broken> {
         // The guest sends nothing more. A session that still waits for its agent gets this connection, behind any other,
         // and its end.
         if let Some(stream) = self.stream.get() {
-            let _ = stream.shutdown(std::net::Shutdown::Read);
+            let _ = stream.shutdown(Shutdown::Read);
         } else {
             let _ = UnixStream::connect(&self.path);
         }
-        self.session.join().unwrap_or(Err(Broken::Gone))
+        match self.ends.recv() {
+            // Of an end by force; the command may have ended as well.
+            Ok(Err(Broken::Gone)) => self.ends.try_recv().unwrap_or(Err(Broken::Gone)),
+            Ok(ending) => ending,
+            Err(_) => Err(Broken::Gone),
+        }
     }
 }

@@ -1,15 +1,13 @@
 //! The guest's kernel: which one, what it has drivers for, and the initramfs that goes with it.
 
 use std::fs::File;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use illico_image::initramfs;
 use illico_image::kernels::Kernels;
 use illico_protocol::RunSpec;
-use rustix::fs::OFlags;
 
-use crate::error::{LaunchError, Part, PlanError, file};
+use crate::error::{LaunchError, Part, PlanError, open};
 
 /// A kernel, and its modules.
 #[derive(Debug, Clone)]
@@ -55,9 +53,7 @@ impl Kernel {
 
     /// Opens its file.
     pub fn open(&self) -> Result<File, LaunchError> {
-        // A named pipe would wait for its other end; on files the flag changes nothing.
-        let options = File::options().read(true).custom_flags(OFlags::NONBLOCK.bits() as i32).open(&self.0.image);
-        options.map_err(file("open", &self.0.image))
+        open(Part::Kernel, &self.0.image)
     }
 
     /// The initramfs with illico's PID 1. `console`: the machine has a VirtIO console.

@@ -5,6 +5,8 @@
 //! - [`Prepared::start`] runs it on threads of its own and gives a [`Running`], which runs more commands, passes signals on,
 //!   waits and stops; [`Prepared::run`] runs it on the calling thread.
 //!
+//! A kernel alone, without illico's PID 1, goes the same way from a [`boot::Plan`].
+//!
 //! [`vms`] is the folder by which other processes find a machine; [`agent`] and [`session`] reach the program in it.
 //!
 //! Nothing here prints, ends the process, reads the command line, or changes the process's signals or terminal: those
@@ -14,6 +16,7 @@
 #![forbid(unsafe_code)]
 
 pub mod agent;
+pub mod boot;
 pub mod environment;
 mod error;
 mod first;

@@ -43,14 +43,14 @@ impl fmt::Display for Forced {
 }
 
 /// A way to reach a machine and its first command while it runs. Clones reach the same one.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Handle(Arc<Inner>);
 
-#[derive(Debug)]
 struct Inner {
     control: Control,
     outbox: Outbox,
     forced: OnceLock<Forced>,
+    on_force: OnceLock<Box<dyn Fn() + Send + Sync>>,
     begun: AtomicBool,
     /// SIGTERMs so far.
     terms: AtomicU32,
@@ -60,8 +60,14 @@ struct Inner {
 
 impl Handle {
     pub(crate) fn new(control: Control, outbox: Outbox, stop_signal: u8) -> Self {
-        let (forced, begun, terms) = (OnceLock::new(), AtomicBool::new(false), AtomicU32::new(0));
-        Self(Arc::new(Inner { control, outbox, forced, begun, terms, stop_signal }))
+        let (begun, terms) = (AtomicBool::new(false), AtomicU32::new(0));
+        let (forced, on_force) = (OnceLock::new(), OnceLock::new());
+        Self(Arc::new(Inner { control, outbox, forced, on_force, begun, terms, stop_signal }))
+    }
+
+    /// Has this done when the machine is ended by force. Set once.
+    pub(crate) fn on_force(&self, act: impl Fn() + Send + Sync + 'static) {
+        let _ = self.0.on_force.set(Box::new(act));
     }
 
     /// Notes that the command has begun: signals are the command's from now on.
@@ -117,11 +123,21 @@ impl Handle {
     fn force(&self, forced: Forced) {
         let _ = self.0.forced.set(forced);
         self.0.control.stop();
+        if let Some(act) = self.0.on_force.get() {
+            act();
+        }
     }
 
     /// What ended the machine by force, if anything did.
     pub fn forced(&self) -> Option<Forced> {
         self.0.forced.get().copied()
+    }
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Inner { control, forced, begun, .. } = &*self.0;
+        f.debug_tuple("Handle").field(control).field(forced).field(begun).finish()
     }
 }
 

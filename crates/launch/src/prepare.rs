@@ -4,6 +4,7 @@
 use std::fs::File;
 use std::io::Write;
 use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
 use illico_machine::build::{Files, Parts, Start, build};
@@ -11,12 +12,14 @@ use illico_machine::config::Console as ConsoleKind;
 use illico_machine::kvm::Kvm;
 use illico_machine::machine::Machine;
 use illico_machine::timeline::timed;
+use illico_memory::Ram;
 use illico_virtio::console::Console;
 use illico_virtio::device::Device;
+use illico_virtio::net::Net;
 use illico_virtio::vsock::VsockSpec;
 use rustix::fs::{MemfdFlags, memfd_create};
 
-use crate::error::{LaunchError, file, host};
+use crate::error::{LaunchError, Part, PlanError, file, host};
 use crate::first::First;
 use crate::kernel::Kernel;
 use crate::outcome::Handle;
@@ -41,6 +44,11 @@ pub struct Supplies {
     pub console: Option<OwnedFd>,
     /// The kernel; opened by its path otherwise.
     pub kernel: Option<File>,
+    /// The guest's memory, in the ranges of a machine of the plan's size; mapped here otherwise.
+    pub ram: Option<Ram>,
+    /// The other end of the network `user`: a program that the caller runs and that carries frames as passt does. Its
+    /// ports are the caller's; passt is started otherwise.
+    pub network: Option<UnixStream>,
     /// Devices that the caller made, such as a network card on a socket of its own; behind those of the plan.
     pub devices: Vec<Box<dyn Device>>,
 }
@@ -70,7 +78,7 @@ pub fn begin() -> Result<Start, LaunchError> {
 impl Plan {
     /// Opens, makes and locks all that the machine needs.
     pub fn prepare(mut self, supplies: Supplies) -> Result<Prepared, LaunchError> {
-        let Supplies { vms, start, console, kernel, devices } = supplies;
+        let Supplies { vms, start, console, kernel, ram, network, mut devices } = supplies;
         let start = start.unwrap_or_else(begin);
         self.config.check()?;
         let vms = vms.map_or_else(Vms::of_user, Ok)?;
@@ -84,6 +92,9 @@ impl Plan {
         let first = First::listen(&sockets)?;
         let has_console = self.config.console != ConsoleKind::None;
         let initrd = timed("make the initramfs", || in_memory(&self.kernel.initramfs(&self.spec, has_console)?))?;
+        if let Some(socket) = network {
+            devices.insert(0, self.plug_in(socket)?);
+        }
         let kernel = kernel.map_or_else(|| self.kernel.open(), Ok)?;
         let files = Files { kernel, initrd: Some(initrd) };
         let console = match has_console {
@@ -92,10 +103,22 @@ impl Plan {
         };
         let mut start = start?;
         start.count_in(watch::create(&sockets)?);
-        let mut machine = build(&self.config, start, Parts { files, console, uart: None, devices })?;
+        let mut machine = build(&self.config, start, Parts { console, devices, ram, ..Parts::new(files) })?;
         watch::attach(&sockets, &mut machine)?;
         let handle = Handle::new(machine.control(), first.outbox().clone(), self.stop_signal);
         Ok(Prepared { machine, folder, first, handle, plan: self, sockets })
+    }
+
+    /// Makes the card of the network `user` on a socket of the caller's, in place of the card that would start passt.
+    fn plug_in(&mut self, socket: UnixStream) -> Result<Box<dyn Device>, LaunchError> {
+        let wrong = |why: &str| PlanError::new(Part::Network, why);
+        let index = self.config.net.iter().position(|card| card.user);
+        let index = index.ok_or_else(|| wrong("a socket was supplied, and the network is not `user`"))?;
+        if !self.config.net.remove(index).forward.is_empty() {
+            return Err(wrong("ports belong to the program at the other end of the supplied socket").into());
+        }
+        let card = Net::on_socket(socket, "net");
+        Ok(Box::new(card.map_err(host("use the supplied socket of the network"))?))
     }
 }
 

@@ -51,7 +51,7 @@ impl Prepared {
             handle.end_after(time).map_err(host("start a thread for the timeout"))?;
         }
         let ended = machine.run();
-        let ending = serving.end(handle.forced().is_some());
+        let ending = serving.end();
         let ended = ended.map_err(host("run the machine"))?;
         let report = ended.report();
         let outcome = Outcome::new(handle.forced(), ending, ended.end);

@@ -56,6 +56,15 @@ pub struct Parts {
     pub devices: Vec<Box<dyn Device>>,
     /// Where the UART's characters go, if there is one.
     pub uart: Option<Box<dyn io::Write + Send>>,
+    /// The guest's memory, for a caller that maps it itself. It is mapped here otherwise.
+    pub ram: Option<Ram>,
+}
+
+impl Parts {
+    /// A guest's files alone: no console, no device and no memory of the caller's.
+    pub fn new(files: Files) -> Self {
+        Self { files, console: None, devices: Vec::new(), uart: None, ram: None }
+    }
 }
 
 /// Why there is no machine.
@@ -74,6 +83,14 @@ pub enum BuildError {
         /// What the host said.
         #[source]
         source: MapError,
+    },
+    /// The caller supplied memory that is not laid out as the configuration asks.
+    #[error("the supplied memory is {found} and not {memory}, with the hole below 4 GiB that this machine has")]
+    RamLayout {
+        /// What the configuration asks for.
+        memory: Size,
+        /// How much was supplied.
+        found: Size,
     },
     /// The host did not give a few pages for registers.
     #[error("cannot map memory for devices")]
@@ -178,10 +195,12 @@ pub fn build(config: &Config, start: Start, parts: Parts) -> Result<Machine, Bui
     let mut opened = opened.map_err(BuildError::Device)?;
     let sockets = opened.iter_mut().filter_map(|opened| opened.device.take_socket()).collect();
     let gsis = Gsis::of(config, parts.uart.is_some(), opened.len());
-    let ram = timed("map the guest's memory", || Ram::new(&layout, config.hugepages.into()));
-    let ram = ram.map_err(|source| {
-        let (memory, pages) = (config.memory, config.hugepages);
-        BuildError::Ram { memory, pages, source }
+    let ram = timed("map the guest's memory", || match parts.ram {
+        Some(ram) => check_layout(ram, &layout),
+        None => Ram::new(&layout, config.hugepages.into()).map_err(|source| {
+            let (memory, pages) = (config.memory, config.hugepages);
+            BuildError::Ram { memory, pages, source }
+        }),
     })?;
     let vm = Arc::new(kvm.create_vm(&VmOptions { ioapic_pins: gsis.pins })?);
     vm.map_ram(&ram)?;
@@ -258,6 +277,15 @@ pub fn build(config: &Config, start: Start, parts: Parts) -> Result<Machine, Bui
     let deadlines = Deadlines::new(control_loop.handle(), ending.clone());
     let control = Control { ending, irqs, power_button: gsis.power_button, deadlines };
     Ok(Machine { vm, vcpus, bus, control_loop, main_loop, main_thread, loops, control, seen, sockets, page: counted })
+}
+
+/// Memory that the caller supplied, if it has the ranges of this machine.
+fn check_layout(ram: Ram, layout: &Layout) -> Result<Ram, BuildError> {
+    let ranges = ram.regions().iter().map(|region| (region.start, region.window.len() as u64));
+    if ranges.eq(layout.ranges().iter().copied()) {
+        return Ok(ram);
+    }
+    Err(BuildError::RamLayout { memory: Size(layout.size()), found: Size(ram.size()) })
 }
 
 /// Puts the kernel and all that it is handed into RAM.

@@ -188,6 +188,7 @@ impl Machine {
         let exits: Vec<_> = vcpus.iter().map(|vcpu| (vcpu.index, Arc::clone(&vcpu.exits))).collect();
         let (leaving, left) = channel();
         let last = Last::new(vcpus.len(), Arc::clone(&bus), control_loop.handle());
+        let mut threads = Vec::with_capacity(vcpus.len());
         for vcpu in vcpus {
             let (index, leaving, last) = (vcpu.index, leaving.clone(), last.clone());
             let body = move || {
@@ -196,7 +197,8 @@ impl Machine {
                 last.leave();
             };
             // Without one of its vCPUs a machine must not run, and those that do are told to end.
-            threads::spawn(Role::Vcpu, format!("vcpu{index}"), body).inspect_err(|_| control.stop())?;
+            let thread = threads::spawn(Role::Vcpu, format!("vcpu{index}"), body);
+            threads.push(thread.inspect_err(|_| control.stop())?);
         }
         drop(beginning);
         timeline::mark("first KVM_RUN");
@@ -214,6 +216,8 @@ impl Machine {
             vcpus.iter().filter(|known| known.2.is_none()).map(|known| format!("vCPU {}", known.0)).collect();
         match last.times() {
             Some(Times { guest_ended, devices_off }) => {
+                // They have nothing left to do but to close the devices' files, which the next machine may want.
+                threads.into_iter().for_each(|thread| drop(thread.join()));
                 timeline::between("the guest ended", guest_ended, guest_ended);
                 timeline::between("take the devices off their queues", guest_ended, devices_off);
             }

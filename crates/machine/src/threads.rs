@@ -4,6 +4,7 @@
 //! gives up rights, or moves to a CPU, by what it is for. Nothing else starts a thread in such a process (`clippy.toml`).
 //! Not here: what a thread does.
 
+use std::cell::Cell;
 use std::io;
 use std::sync::OnceLock;
 use std::thread::{Builder, JoinHandle};
@@ -44,8 +45,17 @@ pub fn on_start(hook: impl Fn(Role) + Send + Sync + 'static) -> Result<(), HookI
     HOOK.set(Box::new(hook)).map_err(|_| HookIsSet)
 }
 
-/// Gives the calling thread a role: for the first thread of the process, which nobody spawns.
+thread_local! {
+    /// Whether this thread has a role.
+    static HAS_ROLE: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Gives the calling thread a role, if it has none: the first thread of the process is not spawned here. A thread keeps
+/// its role, and the hook runs once on it.
 pub fn start_here(role: Role) {
+    if HAS_ROLE.replace(true) {
+        return;
+    }
     if let Some(hook) = HOOK.get() {
         hook(role);
     }
@@ -80,7 +90,9 @@ mod tests {
         let seen = spawn(Role::Vcpu, "vcpu7", || STARTED.lock().unwrap().clone()).unwrap().join().unwrap();
         assert!(seen.contains(&(Role::Vcpu, "vcpu7".to_owned())), "{seen:?}");
         start_here(Role::Control);
-        assert!(STARTED.lock().unwrap().contains(&(Role::Control, name())));
+        start_here(Role::Control);
+        let here = (Role::Control, name());
+        assert_eq!(STARTED.lock().unwrap().iter().filter(|&started| *started == here).count(), 1);
         assert!(on_start(|_| ()).is_err(), "a second hook is refused");
     }
 }

@@ -102,10 +102,9 @@ fn a_device_of_one_file_runs_in_a_machine() {
     };
     let kernel = illico_probe_image::file(illico_probe_image::IMAGE).unwrap();
     let parts = Parts {
-        files: Files { kernel, initrd: None },
-        console: None,
         uart: Some(Box::new(screen.try_clone().unwrap())),
         devices: vec![ToySpec { from: 7 }.open("toy").unwrap()],
+        ..Parts::new(Files { kernel, initrd: None })
     };
     let kvm = Kvm::open().expect("a usable /dev/kvm");
     let machine = build(&config, Start::with(kvm).unwrap(), parts).unwrap();

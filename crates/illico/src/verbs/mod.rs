@@ -31,6 +31,7 @@ mod stop;
 mod top;
 mod wait;
 
+use std::ffi::OsString;
 use std::time::Instant;
 
 use clap::{Parser, Subcommand};
@@ -44,8 +45,23 @@ use crate::status::Status;
 #[derive(Debug, Parser)]
 #[command(name = "illico", version, max_term_width = 100, propagate_version = true)]
 pub struct Cli {
+    /// This process is the child that `illico run -d` starts for its machine.
+    #[arg(long, hide = true)]
+    pub is_detached: bool,
+
     #[command(subcommand)]
     pub verb: Verb,
+}
+
+/// How this process was called.
+#[derive(Debug)]
+pub struct Called {
+    /// When it began.
+    pub began: Instant,
+    /// All its arguments, the program's name first.
+    pub arguments: Vec<OsString>,
+    /// Whether it is the child that `illico run -d` starts for its machine.
+    pub is_detached: bool,
 }
 
 /// What illico does. The options of each are [`Deferred`].
@@ -129,10 +145,10 @@ pub enum Verb {
 }
 impl Verb {
     /// Does it.
-    pub fn run(&self, began: Instant) -> Result<Status, Failure> {
+    pub fn run(&self, called: &Called) -> Result<Status, Failure> {
         match self {
-            Self::Boot(options) => boot::run(options, began),
-            Self::Run(options) => run::run(options, began),
+            Self::Boot(options) => boot::run(options, called.began),
+            Self::Run(options) => run::run(options, called),
             Self::Exec(options) => exec::run(options),
             Self::Logs(options) => logs::run(options),
             Self::Cp(options) => cp::run(options),

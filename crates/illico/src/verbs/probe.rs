@@ -50,7 +50,7 @@ pub fn run(kvm: &Kvm, config: &Config, limit: Duration) -> Result<Heard, Failure
     let files = Files { kernel: illico_probe_image::file(illico_probe_image::IMAGE)?, initrd: None };
     let mut screen = memory("console")?;
     let output = screen.try_clone()?;
-    let mut parts = Parts { files, console: None, uart: None, devices: Vec::new() };
+    let mut parts = Parts::new(files);
     match config.console {
         Console::None => {}
         Console::Uart => parts.uart = Some(Box::new(output)),

@@ -21,6 +21,8 @@ mod tap;
 mod transmit;
 mod worker;
 
+use std::io;
+use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 
 use self::control::Control;
@@ -32,7 +34,7 @@ pub use self::passt::{PasstError, USER_NETWORK, UserNetwork};
 use self::port::Port;
 use self::receive::Receiver;
 pub use self::spec::{MOST_PAIRS, NetError, NetSpec};
-use self::stream::StreamPort;
+use self::stream::{Peer, StreamPort};
 pub use self::tap::TapError;
 use self::transmit::Transmitter;
 use self::worker::PairWorker;
@@ -108,6 +110,15 @@ impl Net {
         Ok(Self::on_ports(name, mac, USER_NETWORK.mtu, feature::OF_STREAM, vec![Box::new(port)]))
     }
 
+    /// A card of the network of an ordinary user whose other end the caller runs: `socket` carries frames as passt does,
+    /// each behind its length in four bytes, the highest first.
+    pub fn on_socket(socket: UnixStream, name: impl Into<String>) -> io::Result<Self> {
+        let name = name.into();
+        let mac = MacAddress::for_name(&name);
+        let port = StreamPort::new(socket, Box::new(Unknown))?;
+        Ok(Self::on_ports(name, mac, USER_NETWORK.mtu, feature::OF_STREAM, vec![Box::new(port)]))
+    }
+
     /// A card on ports, one for each queue pair, that have these features.
     fn on_ports(
         name: impl Into<String>,
@@ -132,6 +143,15 @@ impl Net {
 
     fn has_control(&self) -> bool {
         self.features & feature::CTRL_VQ != 0
+    }
+}
+
+/// The program at the other end of a socket that the caller supplied.
+struct Unknown;
+
+impl Peer for Unknown {
+    fn obituary(&mut self) -> String {
+        "the program at the other end of its socket has closed it".to_owned()
     }
 }
 

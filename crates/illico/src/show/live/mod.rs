@@ -8,8 +8,8 @@ mod look;
 mod rates;
 mod threads;
 
+pub use illico_launch::watch::EXITS;
 use illico_launch::watch::{COUNTERS, REFRESH};
-pub use illico_launch::watch::{EXITS, attach, create, keep};
 pub use look::look;
 pub use rates::{MachineRates, Moment, QueueRates, Shares, VcpuRates};
 pub use threads::{TICKS, Thread, Times, of_process};

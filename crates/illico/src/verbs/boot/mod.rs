@@ -6,33 +6,27 @@ mod signals;
 mod trace;
 
 use std::fs::File;
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use illico_launch::outcome::why;
-use illico_machine::build::{Files, Parts, Start, build};
-use illico_machine::config::{Config, Console as ConsoleKind};
+use illico_launch::LaunchError;
+use illico_launch::boot::{Finished, Plan, Prepared, Supplies};
+use illico_machine::build::Start;
+use illico_machine::config::Config;
 use illico_machine::control::End;
-use illico_machine::kvm::Kvm;
-use illico_machine::machine::Outcome;
 use illico_machine::timeline::{span, timed};
 use illico_virtio::complaints::say;
-use illico_virtio::console::Console;
-use illico_virtio::device::Device;
-use rustix::fs::OFlags;
 
 pub use self::trace::Trace;
 use crate::bus_error::end_process_at_sigbus;
 use crate::failure::Failure;
-use crate::show::live;
+use crate::naming;
 use crate::show::timeline::{Recording, TimelineOptions};
 use crate::status::Status;
 use crate::verbs::Devices;
 use crate::verbs::accounting::{Accounting, AccountingOptions};
-use crate::vms::{Asked, Ended, Folder, Name, Verb, Vms};
+use crate::vms::Name;
 
 pub const HELP: &str = "\
 Examples:
@@ -164,7 +158,7 @@ pub struct Job<'a> {
 /// Boots the machine that the options describe and waits for its end.
 pub fn run(options: &Boot, began: Instant) -> Result<Status, Failure> {
     let recording = Recording::begin(&options.timeline, began)?;
-    let start = begin();
+    let start = illico_launch::begin();
     let mut config = timed("read the options", || configure::from(options))?;
     if let Some(recording) = &recording {
         recording.ask_for_initcalls(&mut config);
@@ -179,34 +173,25 @@ pub fn run(options: &Boot, began: Instant) -> Result<Status, Failure> {
     boot(job, start, recording)
 }
 
-/// Opens KVM, which takes time on another thread: what is wrong with the options is still said first.
-pub fn begin() -> Result<Start, Failure> {
-    let kvm = timed("open /dev/kvm", Kvm::open)?;
-    Ok(Start::with(kvm)?)
-}
-
 /// Boots a machine and waits for its end.
-pub fn boot(job: Job<'_>, start: Result<Start, Failure>, mut recording: Option<Recording>) -> Result<Status, Failure> {
+pub fn boot(
+    job: Job<'_>,
+    start: Result<Start, LaunchError>,
+    mut recording: Option<Recording>,
+) -> Result<Status, Failure> {
     let Job { config, name, accounting, trace, stop_timeout } = job;
     config.check()?;
     let maps_files = !config.pmem.is_empty();
     let mut accounting = Accounting::asked(accounting)?;
-    let files = timed("open the kernel and the initrd", || open_files(&config))?;
+    let kernel = built_in(&config.kernel)?;
     let opened = timed("open the console", || console::open(config.console))?;
     let console::Opened { device, uart, joint } = opened;
-    let mut start = start?;
-    let folder = name.map(|name| register(name, &config)).transpose()?;
-    let watched = folder.as_ref().map(Folder::make_sockets).transpose()?;
-    if let Some(sockets) = watched {
-        start.count_in(live::create(sockets)?);
-    }
-    let mut machine = build(&config, start, Parts { files, console: device, uart, devices: Vec::new() })?;
-    accounting.check(&machine)?;
+    let supplies = Supplies { start: Some(start), kernel, console: device, uart, ..Supplies::default() };
+    let plan = Plan { config, name: name.cloned() };
+    let mut prepared = plan.prepare(supplies).map_err(naming::of_launch)?;
+    accounting.check(prepared.machine())?;
     if let Some(trace) = trace {
-        trace.attach(&mut machine)?;
-    }
-    if let Some(sockets) = watched {
-        live::attach(sockets, &mut machine)?;
+        trace.attach(prepared.machine_mut())?;
     }
     // After all else that could fail: what does not start leaves nothing behind.
     accounting.create()?;
@@ -214,38 +199,31 @@ pub fn boot(job: Job<'_>, start: Result<Start, Failure>, mut recording: Option<R
         recording.create()?;
     }
     let attaching = span("watch the terminal and signals");
-    let signals = signals::attach(&mut machine, stop_timeout)?;
-    let raw = joint.attach(&mut machine)?;
+    let signals = signals::attach(prepared.machine_mut(), stop_timeout)?;
+    let raw = joint.attach(prepared.machine_mut())?;
     if maps_files {
         end_process_at_sigbus(raw.as_ref())?;
     }
     drop(attaching);
-    let outcome = machine.run();
+    let finished = prepared.run();
     // Before anything is said.
     drop(raw);
-    let outcome = outcome?;
+    let finished = finished.map_err(naming::of_launch)?;
     signals.end();
-    tell(&outcome.end);
-    if !outcome.left_behind.is_empty() {
-        say(&format!(
-            "{} did not stop: what it waits for on this host does not answer",
-            outcome.left_behind.join(", ")
-        ));
+    tell(finished.end());
+    if !finished.left_behind().is_empty() {
+        let names = finished.left_behind().join(", ");
+        say(&format!("{names} did not stop: what it waits for on this host does not answer"));
     }
-    let report = (accounting.is_wanted() || folder.is_some()).then(|| outcome.report());
+    let report = (accounting.is_wanted() || finished.is_registered()).then(|| finished.report());
     let excess = report.as_ref().map_or_else(|| Ok(Vec::new()), |report| accounting.excess(report))?;
-    let status = match Status::of(&outcome.end) {
+    let status = match Status::of(finished.end()) {
         Status::Ended if !excess.is_empty() => Status::OverBudget,
         // How the guest itself ended says more.
         status => status,
     };
-    if let Some(folder) = folder {
-        if let Some(report) = &report {
-            live::keep(&folder, report)?;
-        }
-        folder.finish(&Ended::now(status.code(), why(&outcome.end)))?;
-    }
     if let Some(report) = report {
+        finished.record(status.code(), &report).map_err(naming::of_launch)?;
         accounting.tell(&report, &excess)?;
     }
     if let Some(recording) = recording {
@@ -255,53 +233,22 @@ pub fn boot(job: Job<'_>, start: Result<Start, Failure>, mut recording: Option<R
 }
 
 /// Runs a machine whose console goes nowhere, with all signals as they are: for a comparison of two.
-pub fn quietly(config: &Config) -> Result<Outcome, Failure> {
-    config.check()?;
-    let nowhere = || File::options().read(true).write(true).open("/dev/null");
-    let mut console: Option<Box<dyn Device>> = None;
-    let mut uart: Option<Box<dyn Write + Send>> = None;
-    match config.console {
-        ConsoleKind::Virtio => {
-            console = Some(Box::new(Console::open(nowhere()?.into(), nowhere()?.into(), None)?));
-        }
-        ConsoleKind::Uart => uart = Some(Box::new(nowhere()?)),
-        ConsoleKind::None => {}
-    }
-    let files = open_files(config)?;
-    let outcome = build(config, begin()?, Parts { files, console, uart, devices: Vec::new() })?.run()?;
-    tell(&outcome.end);
-    Ok(outcome)
-}
-
-fn open_files(config: &Config) -> Result<Files, Failure> {
-    Ok(Files {
-        kernel: open_kernel(&config.kernel)?,
-        initrd: config.initrd.as_deref().map(|path| open("--initrd", path)).transpose()?,
-    })
-}
-
-/// Makes the machine known to other processes.
-fn register(name: &Name, config: &Config) -> Result<Folder, Failure> {
-    let (image, command, ports) = (None, vec![config.kernel.to_string_lossy().into_owned()], Vec::new());
-    let asked = Asked { verb: Verb::Boot, image, command, ports, remove: false, config: config.clone() };
-    Ok(Vms::of_user()?.create(Some(name.clone()), asked)?)
-}
-
-/// A file that an option names.
-pub fn open(option: &str, path: &Path) -> Result<File, Failure> {
-    // A named pipe would wait for its other end; on files it changes nothing.
-    let file = File::options().read(true).custom_flags(OFlags::NONBLOCK.bits() as i32).open(path);
-    file.map_err(|error| format!("{option}: cannot open {}: {error}; check the path", path.display()).into())
+pub fn quietly(config: &Config) -> Result<Finished, Failure> {
+    let kernel = built_in(&config.kernel)?;
+    let supplies = Supplies { kernel, ..Supplies::silent(config.console)? };
+    let plan = Plan { config: config.clone(), name: None };
+    let finished = plan.prepare(supplies).and_then(Prepared::run).map_err(naming::of_launch)?;
+    tell(finished.end());
+    Ok(finished)
 }
 
 /// Kernels that illico carries along, by the names that `--kernel` knows them by.
 const BUILT_IN: [(&str, &[u8]); 2] = [(":probe:", illico_probe_image::IMAGE), (":ten:", illico_probe_image::TEN)];
 
-fn open_kernel(path: &Path) -> Result<File, Failure> {
-    if let Some((name, image)) = BUILT_IN.iter().find(|(name, _)| path.as_os_str() == *name) {
-        return illico_probe_image::file(image).map_err(|error| format!("--kernel {name}: {error}").into());
-    }
-    open("--kernel", path)
+/// The kernel of that name that illico carries along, if it is one.
+fn built_in(path: &Path) -> Result<Option<File>, Failure> {
+    let Some((name, image)) = BUILT_IN.iter().find(|(name, _)| path.as_os_str() == *name) else { return Ok(None) };
+    illico_probe_image::file(image).map(Some).map_err(|error| format!("--kernel {name}: {error}").into())
 }
 
 /// Says why a machine ended, where it was not the guest's own wish.

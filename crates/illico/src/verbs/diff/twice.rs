@@ -21,9 +21,9 @@ pub fn boot(options: &[OsString], change: &[String]) -> Result<(Report, Report),
 }
 
 fn run(name: &str, config: &Config) -> Result<Report, Failure> {
-    let outcome = boot::quietly(config)?;
-    match Status::of(&outcome.end) {
-        Status::Ended => Ok(outcome.report()),
+    let finished = boot::quietly(config)?;
+    match Status::of(finished.end()) {
+        Status::Ended => Ok(finished.report()),
         status => {
             let code = status.code();
             Err(format!("run {name} ended with exit status: {code}, and only guests that end well are compared").into())

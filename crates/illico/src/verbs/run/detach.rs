@@ -16,15 +16,11 @@ use crate::failure::Failure;
 use crate::status::Status;
 use crate::vms::Name;
 
-/// What the child is told beside the arguments.
-const CHILD: &str = "--is-detached";
-
 /// Starts the child, and waits until it says its name or ends. `arguments` are those of this process.
 pub fn start(arguments: &[OsString]) -> Result<Status, Failure> {
     let mut child = Command::new("/proc/self/exe")
-        .args(arguments.get(1..2).unwrap_or_default())
-        .arg(CHILD)
-        .args(arguments.get(2..).unwrap_or_default())
+        .arg("--is-detached")
+        .args(arguments.iter().skip(1))
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()

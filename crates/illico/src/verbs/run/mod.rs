@@ -13,7 +13,8 @@ use std::ffi::OsString;
 use std::io::{stderr, stdin};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::Args;
 use illico_launch::{Finished, Kernel, Outcome, Prepared, Streams, Supplies};
@@ -27,9 +28,9 @@ use crate::signals::Event;
 use crate::status::Status;
 use crate::terminal::RawMode;
 use crate::verbs::accounting::{Accounting, AccountingOptions};
-use crate::verbs::exec;
+use crate::verbs::{Called, exec};
 use crate::vms::Name;
-use crate::{last_resort, naming, output, signals, streams};
+use crate::{naming, output, signals, streams};
 
 pub const USAGE: &str = "illico run [OPTIONS] [IMAGE] [--] [COMMAND [ARG...]]";
 
@@ -66,10 +67,6 @@ pub struct Run {
     /// Run in the background; prints the name once the command runs. Example: -d
     #[arg(long, short)]
     pub detach: bool,
-
-    /// The child of --detach, which the machine lives in.
-    #[arg(long, hide = true)]
-    pub is_detached: bool,
 
     /// Name of the machine [default: invented]. Example: --name web
     #[arg(long, value_name = "NAME")]
@@ -161,20 +158,19 @@ pub struct Run {
 const LAST_LINES: usize = 12;
 
 /// Runs the command and waits for its end, or, with -d, for its beginning.
-pub fn run(options: &Run, began: Instant) -> Result<Status, Failure> {
-    let arguments: Vec<_> = std::env::args_os().collect();
-    let words = words::split(&options.words, &arguments)?;
+pub fn run(options: &Run, called: &Called) -> Result<Status, Failure> {
+    let words = words::split(&options.words, &called.arguments)?;
     if let Some(kernel) = options.kernel.as_deref().filter(|kernel| foreign::is_foreign(kernel)) {
-        return foreign::boot(options, kernel, &words, began);
+        return foreign::boot(options, kernel, &words, called.began);
     }
     if !options.detach {
         exec::needs_a_terminal(options.interactive, options.tty)?;
-    } else if !options.is_detached {
-        return detach::start(&arguments);
+    } else if !called.is_detached {
+        return detach::start(&called.arguments);
     } else {
         detach::leave_session()?;
     }
-    let recording = Recording::begin(&options.timeline, began)?;
+    let recording = Recording::begin(&options.timeline, called.began)?;
     // Before the options are looked at, since it takes time elsewhere; reported after what is wrong with them.
     let start = Some(illico_launch::begin());
     let mut plan = timed("decide on image, kernel and devices", || options::plan(options, words))?;
@@ -188,7 +184,7 @@ pub fn run(options: &Run, began: Instant) -> Result<Status, Failure> {
         true => Some(stderr().as_fd().try_clone_to_owned()?),
         false => None,
     };
-    let prepared = plan.prepare(Supplies { start, console, ..Supplies::default() }).map_err(naming::of_run)?;
+    let prepared = plan.prepare(Supplies { start, console, ..Supplies::default() }).map_err(naming::of_launch)?;
     live(options, prepared, accounting, recording)
 }
 
@@ -218,19 +214,21 @@ fn live(
         }
     };
     let raw = if options.tty && options.interactive && !options.detach { RawMode::enter(stdin())? } else { None };
-    let (handle, restore) = (prepared.handle(), raw.as_ref().map(RawMode::restorer));
-    signals::watch_with_machine(restore.clone(), move |event| match event {
+    let (handle, over) = (prepared.handle(), Arc::new(AtomicBool::new(false)));
+    let (is_over, restore) = (Arc::clone(&over), raw.as_ref().map(RawMode::restorer));
+    signals::watch_with_machine(restore, move |event| match event {
         Event::Resize(size) => handle.resize(size),
+        // What is left to do after the machine, such as writing a report to a pipe, may wait for others.
+        Event::Signal(number) if is_over.load(Ordering::SeqCst) => std::process::exit(128 + i32::from(number)),
         Event::Signal(number) => {
-            if handle.signal(number) {
-                last_resort::end_process(128_u8.saturating_add(number), restore.clone());
-            }
+            handle.signal(number);
         }
     })?;
     let finished = prepared.run(streams, begun);
     // Before anything is printed.
     drop(raw);
-    let finished = finished.map_err(naming::of_run)?;
+    over.store(true, Ordering::SeqCst);
+    let finished = finished.map_err(naming::of_launch)?;
     explain(&finished, &kernel);
     let report = finished.report.clone();
     let excess = accounting.excess(&report)?;
@@ -239,7 +237,7 @@ fn live(
         // How the command itself ended says more.
         status => status,
     };
-    finished.record(status).map_err(naming::of_run)?;
+    finished.record(status).map_err(naming::of_launch)?;
     accounting.tell(&report, &excess)?;
     if let Some(recording) = recording {
         recording.finish()?;

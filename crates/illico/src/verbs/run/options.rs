@@ -79,10 +79,10 @@ fn on_image(options: &Run, image: &OsStr, command: Vec<OsString>) -> Result<Plan
     }
     let kernel = kernel(options)?;
     let name = image.to_str().ok_or_else(|| format!("{}: no image has such a name", image.display()))?;
-    let mut bars = Bars::new(options.quiet || options.is_detached);
+    let mut bars = Bars::new(options.quiet || options.detach);
     let image = Store::of_user()?.resolve(&ImageSource::parse(name)?, &mut |progress| bars.tell(progress));
     drop(bars);
-    let mut plan = Plan::on_image(kernel, name, &image?, command).map_err(naming::of_run)?;
+    let mut plan = Plan::on_image(kernel, name, &image?, command).map_err(naming::of_launch)?;
     if options.tty {
         plan.environment.set_if_missing("TERM", std::env::var_os("TERM"));
     }
@@ -96,7 +96,7 @@ fn add(environment: &mut Environment, options: &Run) -> Result<(), Failure> {
 }
 
 fn kernel(options: &Run) -> Result<Kernel, Failure> {
-    let kernel = Kernel::choose(options.kernel.as_deref()).map_err(naming::of_run)?;
+    let kernel = Kernel::choose(options.kernel.as_deref()).map_err(naming::of_launch)?;
     if options.verbose {
         let (release, path, origin) = (kernel.release(), kernel.path().display(), kernel.origin());
         output::say(&format!("kernel {release} ({path}), from {origin}"));
