@@ -1,4 +1,4 @@
-//! The FUSE messages that cross the ring (VirtIO 1.3 § 5.11.6; `include/uapi/linux/fuse.h`, version 7.38):
+//! The FUSE messages that cross the ring (VirtIO 1.3 § 5.11.6; `include/uapi/linux/fuse.h`, version 7.39):
 //! structures and numbers, named as there.
 //!
 //! Numbers are in the byte order of the driver, which is that of this machine. What a request is made of is
@@ -8,7 +8,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 /// The version that is spoken, and the oldest minor whose structures are these.
 pub const MAJOR: u32 = 7;
-pub const MINOR: u32 = 38;
+pub const MINOR: u32 = 39;
 pub const OLDEST_MINOR: u32 = 27;
 
 /// The nodeid of the shared folder itself.
@@ -88,6 +88,7 @@ pub mod opcode {
     pub const RENAME2: u32 = 45;
     pub const LSEEK: u32 = 46;
     pub const COPY_FILE_RANGE: u32 = 47;
+    pub const STATX: u32 = 52;
 }
 
 macro_rules! from_driver {
@@ -136,6 +137,8 @@ from_driver! {
     GetxattrIn { size: u32, padding: u32, }
     FallocateIn { fh: u64, offset: u64, length: u64, mode: u32, padding: u32, }
     LseekIn { fh: u64, offset: u64, whence: u32, padding: u32, }
+    /// What is asked for is not looked at: all that is known is told.
+    StatxIn { getattr_flags: u32, reserved: u32, fh: u64, sx_flags: u32, sx_mask: u32, }
     CopyFileRangeIn {
         fh_in: u64, off_in: u64, nodeid_out: u64, fh_out: u64, off_out: u64, len: u64, flags: u64,
     }
@@ -168,6 +171,15 @@ to_driver! {
         entry_valid_nsec: u32, attr_valid_nsec: u32, attr: Attr,
     }
     AttrOut { attr_valid: u64, attr_valid_nsec: u32, dummy: u32, attr: Attr, }
+    SxTime { tv_sec: i64, tv_nsec: u32, reserved: i32, }
+    /// `fuse_statx`.
+    Sx {
+        mask: u32, blksize: u32, attributes: u64, nlink: u32, uid: u32, gid: u32, mode: u16, spare0: u16,
+        ino: u64, size: u64, blocks: u64, attributes_mask: u64,
+        atime: SxTime, btime: SxTime, ctime: SxTime, mtime: SxTime,
+        rdev_major: u32, rdev_minor: u32, dev_major: u32, dev_minor: u32, spare2: [u64; 14],
+    }
+    StatxOut { attr_valid: u64, attr_valid_nsec: u32, flags: u32, spare: [u64; 2], stat: Sx, }
     OpenOut { fh: u64, open_flags: u32, padding: u32, }
     WriteOut { size: u32, padding: u32, }
     Kstatfs {
@@ -185,4 +197,5 @@ pub const OUT_HEADER: usize = size_of::<OutHeader>();
 
 const _: () = assert!(size_of::<InHeader>() == 40 && size_of::<SetattrIn>() == 88 && size_of::<ReadIn>() == 40);
 const _: () = assert!(size_of::<InitOut>() == 64 && size_of::<EntryOut>() == 128 && size_of::<AttrOut>() == 104);
+const _: () = assert!(size_of::<StatxIn>() == 24 && size_of::<Sx>() == 256 && size_of::<StatxOut>() == 288);
 const _: () = assert!(size_of::<Kstatfs>() == 80 && size_of::<Dirent>() == 24 && size_of::<CopyFileRangeIn>() == 56);

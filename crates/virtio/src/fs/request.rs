@@ -54,6 +54,7 @@ pub enum Request<'a> {
     /// Each of these, and what is wrong with the rest of the list ends it.
     BatchForget(&'a [u8]),
     Getattr,
+    Statx,
     Setattr(SetattrIn),
     Readlink,
     Symlink(Name<'a>, &'a CStr),
@@ -114,6 +115,7 @@ impl Request<'_> {
             | Self::Forget(_)
             | Self::BatchForget(_)
             | Self::Getattr
+            | Self::Statx
             | Self::Readlink
             | Self::Open(_)
             | Self::Read(_)
@@ -169,6 +171,7 @@ pub fn parse(opcode: u32, body: &[u8]) -> Result<Request<'_>, Errno> {
         }
         // Attributes of an open file are those of its node.
         opcode::GETATTR => Request::Getattr,
+        opcode::STATX => body.take::<StatxIn>().map(|_| Request::Statx)?,
         opcode::SETATTR => Request::Setattr(body.take()?),
         opcode::READLINK => Request::Readlink,
         opcode::SYMLINK => Request::Symlink(body.name()?, body.text()?),

@@ -10,8 +10,11 @@ use rustix::io::Errno;
 use zerocopy::IntoBytes;
 
 use super::attack_tests::{folder, writable};
+use super::descriptors::Pool;
 use super::fake_guest::{Guest, text};
+use super::passthrough::Share;
 use super::protocol::*;
+use super::spec::FsSpec;
 
 fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o7777
@@ -80,6 +83,60 @@ fn capabilities_of_a_file_end_with_a_write() {
     let fh = guest.open(node, libc::O_RDWR).unwrap();
     guest.write(node, fh, 0, b"x").unwrap();
     assert_eq!(rustix::fs::getxattr(&program, name, &mut [0; 32][..]), Err(Errno::NODATA));
+}
+
+#[test]
+fn statx_has_the_birth_time_of_the_host() {
+    let folder = folder();
+    let path = folder.path().join("share/file");
+    fs::write(&path, "content").unwrap();
+    let mut guest = Guest::new(&writable(&folder));
+    let node = guest.walk("file").unwrap();
+    let told: StatxOut = guest.ask(opcode::STATX, node, &[&[0; size_of::<StatxIn>()]]).unwrap();
+    let attributes = guest.attributes(node).unwrap();
+    let Sx { size, mode, ino, btime, mtime, .. } = told.stat;
+    assert_eq!((size, u32::from(mode), ino), (7, attributes.mode, attributes.ino));
+    assert_eq!((mtime.tv_sec as u64, mtime.tv_nsec), (attributes.mtime, attributes.mtimensec));
+    if let Ok(born) = fs::metadata(&path).unwrap().created() {
+        let born = born.duration_since(std::time::UNIX_EPOCH).unwrap();
+        assert_eq!((btime.tv_sec as u64, btime.tv_nsec), (born.as_secs(), born.subsec_nanos()));
+    }
+}
+
+/// Linux then fails O_TMPFILE with EOPNOTSUPP, as on NFS, and programs make a file with a name.
+#[test]
+fn tmpfile_is_not_served() {
+    const TMPFILE: u32 = 51;
+    let folder = folder();
+    let mut guest = Guest::new(&writable(&folder));
+    let asked = CreateIn { flags: libc::O_RDWR as u32, mode: 0o600, umask: 0, open_flags: 0 };
+    assert_eq!(guest.call(TMPFILE, ROOT, &[asked.as_bytes(), &text("")], 144), Err(Errno::NOSYS));
+}
+
+#[test]
+fn an_owner_has_its_rights_for_the_time_of_a_call() {
+    let folder = folder();
+    let spec = writable(&folder);
+    let share = Share::open(&spec, Pool::new(64)).unwrap();
+    let readonly = Share::open(&FsSpec { readonly: true, ..spec }, Pool::new(64)).unwrap();
+    let (file, inner) = (folder.path().join("share/file"), folder.path().join("share/inner"));
+    fs::write(&file, "content").unwrap();
+    fs::create_dir(&inner).unwrap();
+    for (path, before, during) in
+        [(&file, 0, 0o600), (&file, 0o444, 0o644), (&inner, 0o1555, 0o1755), (&inner, 0, 0o700)]
+    {
+        fs::set_permissions(path, fs::Permissions::from_mode(before)).unwrap();
+        let place = fs::File::open(path).unwrap();
+        // Refused as a plain user is.
+        let mut act = || if mode(path) == before { Err(Errno::ACCESS) } else { Ok(mode(path)) };
+        assert_eq!(share.as_owner(&place, &mut act), Ok(during));
+        assert_eq!(mode(path), before, "afterwards it is as it was");
+        assert_eq!(readonly.as_owner(&place, act), Err(Errno::ACCESS), "a read-only share is not changed");
+    }
+    if std::os::unix::fs::chown(&file, Some(7), None).is_ok() {
+        let act = || if mode(&file) == 0o444 { Err(Errno::ACCESS) } else { Ok(()) };
+        assert_eq!(share.as_owner(&fs::File::open(&file).unwrap(), act), Err(Errno::ACCESS), "another user's file");
+    }
 }
 
 #[test]

@@ -166,6 +166,10 @@ impl Server {
                 let attributes = files.attributes(node)?;
                 self.put(&attributes);
             }
+            Request::Statx => {
+                let attributes = files.extended_attributes(node)?;
+                self.put(&attributes);
+            }
             Request::Setattr(asked) => {
                 let attributes = files.set_attributes(node, asked)?;
                 self.put(&attributes);

@@ -90,6 +90,12 @@ fn a_user_has_the_groups_that_list_it() {
 }
 
 #[test]
+fn all_of_many_groups_are_found() {
+    let group: String = (0..300).map(|gid| format!("g{gid}:x:{gid}:ada,eve\n")).collect();
+    assert_eq!(groups_of("ada", 100, &group).len(), 300);
+}
+
+#[test]
 fn a_named_group_stands_alone() {
     let user = find("ada:kvm").unwrap();
     assert_eq!((user.gid, user.groups), (36, vec![]));

@@ -62,7 +62,7 @@ impl Passthrough {
     pub fn make_folder(&mut self, folder: u64, name: Name<'_>, mode: u32) -> Result<EntryOut, Errno> {
         let mode = Self::new_mode(mode);
         let parent = self.nodes.folder(folder)?;
-        mkdirat(&parent, name.text(), mode)?;
+        self.share.as_owner(&parent, || mkdirat(&parent, name.text(), mode))?;
         self.find_made(folder, name, mode)
     }
 
@@ -90,7 +90,7 @@ impl Passthrough {
         match kind {
             FileType::RegularFile => {}
             FileType::Fifo | FileType::Socket => {
-                mknodat(&parent, name.text(), kind, mode, 0)?;
+                self.share.as_owner(&parent, || mknodat(&parent, name.text(), kind, mode, 0))?;
                 return self.find_made(folder, name, mode);
             }
             _ => return Err(Errno::PERM),
@@ -101,7 +101,8 @@ impl Passthrough {
     }
 
     pub fn make_link(&mut self, folder: u64, name: Name<'_>, text: &CStr) -> Result<EntryOut, Errno> {
-        symlinkat(text, &self.nodes.folder(folder)?, name.text())?;
+        let parent = self.nodes.folder(folder)?;
+        self.share.as_owner(&parent, || symlinkat(text, &parent, name.text()))?;
         self.find(folder, name)
     }
 
@@ -113,16 +114,19 @@ impl Passthrough {
             return Err(Errno::PERM);
         }
         // The place below /proc leads to the node itself, a symbolic link too.
-        linkat(&self.share.places, at(&node.place), &parent, name.text(), AtFlags::SYMLINK_FOLLOW)?;
+        let link = || linkat(&self.share.places, at(&node.place), &parent, name.text(), AtFlags::SYMLINK_FOLLOW);
+        self.share.as_owner(&parent, link)?;
         self.find(folder, name)
     }
 
     pub fn remove(&mut self, folder: u64, name: Name<'_>) -> Result<(), Errno> {
-        unlinkat(&self.nodes.folder(folder)?, name.text(), AtFlags::empty())
+        let parent = self.nodes.folder(folder)?;
+        self.share.as_owner(&parent, || unlinkat(&parent, name.text(), AtFlags::empty()))
     }
 
     pub fn remove_folder(&mut self, folder: u64, name: Name<'_>) -> Result<(), Errno> {
-        unlinkat(&self.nodes.folder(folder)?, name.text(), AtFlags::REMOVEDIR)
+        let parent = self.nodes.folder(folder)?;
+        self.share.as_owner(&parent, || unlinkat(&parent, name.text(), AtFlags::REMOVEDIR))
     }
 
     pub fn rename(
@@ -137,7 +141,8 @@ impl Passthrough {
             return Err(Errno::INVAL);
         }
         let (from_folder, to_folder) = (self.nodes.folder(from)?, self.nodes.folder(to)?);
-        renameat_with(&from_folder, name.text(), &to_folder, to_name.text(), flags)?;
+        let rename = || renameat_with(&from_folder, name.text(), &to_folder, to_name.text(), flags);
+        self.share.as_owner(&from_folder, || self.share.as_owner(&to_folder, rename))?;
         self.nodes.moved(&to_folder, to, to_name.text());
         if flags.contains(RenameFlags::EXCHANGE) {
             self.nodes.moved(&from_folder, from, name.text());

@@ -76,7 +76,8 @@ impl Passthrough {
         flags: OFlags,
         mode: Mode,
     ) -> Result<Descriptor, Errno> {
-        let open = || self.share.pool.open(|| openat(parent, name.text(), flags, mode));
+        let make = || self.share.pool.open(|| openat(parent, name.text(), flags, mode));
+        let open = || self.share.as_owner(parent, make);
         let file = with_room(&mut self.nodes, open)?;
         self.settle_mode(&file, mode)?;
         Ok(file)

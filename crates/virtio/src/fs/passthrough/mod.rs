@@ -26,7 +26,7 @@ pub use share::Share;
 pub use xattr::Answer;
 
 use super::descriptors::Descriptor;
-use super::protocol::{Attr, AttrOut, EntryOut, Kstatfs};
+use super::protocol::{Attr, AttrOut, EntryOut, Kstatfs, StatxOut};
 use super::request::Name;
 use handles::Handles;
 use nodes::{Held, Nodes};
@@ -89,6 +89,14 @@ impl Passthrough {
         Ok(AttrOut { attr_valid: self.share.valid(), attr: self.attr(&node)?, ..AttrOut::default() })
     }
 
+    /// Attributes with the birth time, where the host's file system keeps one.
+    pub fn extended_attributes(&mut self, node: u64) -> Result<StatxOut, Errno> {
+        let node = self.nodes.hold(node)?;
+        let stat = stat(&node.place)?;
+        let shown = self.share.shown_extended(&stat, Nodes::shown_ino(node.mount, stat.stx_ino));
+        Ok(StatxOut { attr_valid: self.share.valid(), stat: shown, ..StatxOut::default() })
+    }
+
     fn attr(&self, node: &Held) -> Result<Attr, Errno> {
         let stat = stat(&node.place)?;
         Ok(self.share.shown(&stat, Nodes::shown_ino(node.mount, stat.stx_ino)))
@@ -134,7 +142,8 @@ fn open(share: &Share, node: &Held, flags: OFlags) -> Result<Descriptor, Errno> 
         _ => return Err(Errno::NXIO),
     }
     let flags = flags | OFlags::CLOEXEC | OFlags::NOCTTY | OFlags::NONBLOCK;
-    share.pool.open(|| openat(&share.places, at(&node.place), flags, Mode::empty()))
+    let open = || share.pool.open(|| openat(&share.places, at(&node.place), flags, Mode::empty()));
+    share.as_owner(&node.place, open)
 }
 
 /// Opens something, and gives places up where there are too few descriptors.

@@ -6,12 +6,14 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
-use rustix::fs::{AtFlags, Mode, OFlags, Statx, StatxFlags, fstat, fstatfs, open, openat, statx};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, Statx, StatxFlags, StatxTimestamp};
+use rustix::fs::{chmodat, fstat, fstatfs, open, openat, statx};
 use rustix::io::Errno;
+use rustix::path::DecInt;
 use rustix::process::{Resource, getegid, geteuid, getrlimit};
 
 use super::super::descriptors::{Descriptor, Pool};
-use super::super::protocol::Attr;
+use super::super::protocol::{Attr, Sx, SxTime};
 use super::super::spec::{Cache, FsError, FsSpec, Owner};
 
 /// What never changes about a share.
@@ -76,7 +78,7 @@ impl Share {
     /// Opens one component of a path as a place: never followed, never read.
     pub fn place(&self, folder: &Descriptor, name: &CStr) -> Result<Descriptor, Errno> {
         let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        self.pool.open(|| openat(folder, name, flags, Mode::empty()))
+        self.as_owner(folder, || self.pool.open(|| openat(folder, name, flags, Mode::empty())))
     }
 
     /// Attributes as the guest sees them.
@@ -100,6 +102,54 @@ impl Share {
             blksize: stat.stx_blksize,
             flags: 0,
         }
+    }
+
+    /// The same as `statx(2)` has them. The numbers of its device are the guest's own.
+    pub fn shown_extended(&self, stat: &Statx, ino: u64) -> Sx {
+        let time = |time: StatxTimestamp| SxTime { tv_sec: time.tv_sec, tv_nsec: time.tv_nsec, reserved: 0 };
+        Sx {
+            mask: stat.stx_mask & (StatxFlags::BASIC_STATS | StatxFlags::BTIME).bits(),
+            blksize: stat.stx_blksize,
+            nlink: stat.stx_nlink,
+            uid: self.shown_uid(stat.stx_uid),
+            gid: self.shown_gid(stat.stx_gid),
+            mode: stat.stx_mode,
+            ino,
+            size: stat.stx_size,
+            blocks: stat.stx_blocks,
+            atime: time(stat.stx_atime),
+            btime: time(stat.stx_btime),
+            ctime: time(stat.stx_ctime),
+            mtime: time(stat.stx_mtime),
+            rdev_major: stat.stx_rdev_major,
+            rdev_minor: stat.stx_rdev_minor,
+            ..Sx::default()
+        }
+    }
+
+    /// Does something with `place` for which its permissions may be in the way, although it belongs to the user who runs illico.
+    ///
+    /// Root in a guest expects to open its own files of mode 0000 and to write into its own folders of mode 0555; on the host they
+    /// belong to a plain user, whom the kernel refuses. That user could give itself the rights by chmod(2), and the guest could ask
+    /// for that. So they are given for the time of this one call. Nothing is changed in a read-only share.
+    pub fn as_owner<T>(&self, place: &impl AsFd, mut act: impl FnMut() -> Result<T, Errno>) -> Result<T, Errno> {
+        let refused = match act() {
+            Err(Errno::ACCESS) if !self.readonly => Errno::ACCESS,
+            done => return done,
+        };
+        let stat = stat(place)?;
+        let mode = u32::from(stat.stx_mode);
+        let rights =
+            if FileType::from_raw_mode(mode) == FileType::Directory { Mode::RWXU } else { Mode::RUSR | Mode::WUSR };
+        let (mode, rights) = (Mode::from_raw_mode(mode), Mode::from_raw_mode(mode).union(rights));
+        if stat.stx_uid != self.host.uid || mode == rights {
+            return Err(refused);
+        }
+        let set = |mode| chmodat(&self.places, DecInt::from_fd(place), mode, AtFlags::empty());
+        set(rights).map_err(|_| refused)?;
+        let done = act();
+        set(mode)?;
+        done
     }
 
     /// The user that owns in the guest what `uid` owns on the host.
