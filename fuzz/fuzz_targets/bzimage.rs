@@ -3,7 +3,8 @@
 #![no_main]
 
 use illico_fuzz::kernel::{BzImage, file};
-use illico_machine::boot::{Acpi, Cache, CommandLine, Sources, load};
+use illico_image::kernels::{Cache, elf, untimed};
+use illico_machine::boot::{Acpi, CommandLine, Sources, load};
 use illico_memory::{Layout, Pages, Ram};
 use libfuzzer_sys::fuzz_target;
 
@@ -12,7 +13,7 @@ thread_local! {
 }
 
 fuzz_target!(|plan: BzImage| {
-    let kernel = file(&plan.bytes());
+    let Ok(kernel) = elf(file(&plan.bytes()), &Cache::none(), &untimed) else { return };
     let acpi =
         Acpi { cpus: 1, pci: None, mmio: vec![], uart_gsi: None, power_button_gsi: None, rtc: false, pvpanic: false };
     let sources = Sources {
@@ -20,7 +21,6 @@ fuzz_target!(|plan: BzImage| {
         initrd: None,
         command_line: &CommandLine::new(),
         acpi: &acpi,
-        cache: &Cache::none(),
         protocol: None,
     };
     let _ = MEMORY.with(|ram| load(ram, &sources));

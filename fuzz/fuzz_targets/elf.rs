@@ -16,7 +16,7 @@ thread_local! {
 fuzz_target!(|plan: kernel::Elf| {
     let bytes = plan.bytes();
     let file = file(&bytes);
-    let Ok(elf) = Elf::parse(&file, bytes.len() as u64) else { return };
+    let Ok(elf) = Elf::read(&file) else { return };
     let address = match elf.start(None) {
         Ok(Start::Pvh(entry)) => u64::from(entry),
         Ok(Start::Linux64(entry)) => entry,

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::Write;
 
 use arbitrary::Arbitrary;
-use illico_machine::boot::bzimage::Compression;
+use illico_image::kernels::bzimage::Packing;
 use rustix::fs::{MemfdFlags, memfd_create};
 
 use crate::Broken;
@@ -171,7 +171,7 @@ fn pack(bytes: &[u8], packed: Packed) -> Vec<u8> {
         }
         Packed::Lz4 => {
             let block = lz4_flex::block::compress(bytes);
-            [magic(Compression::Lz4), &(block.len() as u32).to_le_bytes(), &block].concat()
+            [magic(Packing::Lz4), &(block.len() as u32).to_le_bytes(), &block].concat()
         }
         Packed::Xz => {
             let mut options = lzma_rust2::XzOptions::with_preset(0);
@@ -182,18 +182,18 @@ fn pack(bytes: &[u8], packed: Packed) -> Vec<u8> {
         }
         Packed::Zstd => ruzstd::encoding::compress_to_vec(bytes, ruzstd::encoding::CompressionLevel::Fastest),
         Packed::Raw(which) => {
-            let all = [Compression::Gzip, Compression::Lz4, Compression::Xz, Compression::Zstd];
+            let all = [Packing::Gzip, Packing::Lz4, Packing::Xz, Packing::Zstd];
             [magic(all[usize::from(which) % 4]), bytes].concat()
         }
     }
 }
 
-fn magic(compression: Compression) -> &'static [u8] {
-    match compression {
-        Compression::Gzip => b"\x1f\x8b\x08\0",
-        Compression::Lz4 => b"\x02\x21\x4c\x18",
-        Compression::Xz => b"\xfd7zXZ\0",
-        Compression::Zstd => b"\x28\xb5\x2f\xfd",
+fn magic(packing: Packing) -> &'static [u8] {
+    match packing {
+        Packing::Gzip => b"\x1f\x8b\x08\0",
+        Packing::Lz4 => b"\x02\x21\x4c\x18",
+        Packing::Xz => b"\xfd7zXZ\0",
+        Packing::Zstd => b"\x28\xb5\x2f\xfd",
     }
 }
 

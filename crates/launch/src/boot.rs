@@ -7,12 +7,13 @@ use std::fs::File;
 use std::io::Write;
 use std::path::PathBuf;
 
+use illico_image::kernels::{Cache, KernelError, elf};
 use illico_machine::build::{Files, Parts, Start, build};
 use illico_machine::config::{Config, Console as ConsoleKind};
 use illico_machine::control::End;
 use illico_machine::machine::{self, Machine};
 use illico_machine::report::Report;
-use illico_machine::timeline::timed;
+use illico_machine::timeline::{self, timed};
 use illico_memory::Ram;
 use illico_virtio::console::Console;
 use illico_virtio::device::Device;
@@ -39,7 +40,7 @@ pub struct Supplies {
     pub vms: Option<Vms>,
     /// KVM, opened and asked earlier. What was wrong with it is reported after what is wrong with the plan.
     pub start: Option<Result<Start, LaunchError>>,
-    /// The kernel; opened by its path otherwise.
+    /// The kernel, packed or not; opened by its path otherwise.
     pub kernel: Option<File>,
     /// The console, if the configuration has a VirtIO one.
     pub console: Option<Box<dyn Device>>,
@@ -161,6 +162,7 @@ impl Finished {
 
 fn open_files(config: &Config, kernel: Option<File>) -> Result<Files, LaunchError> {
     let kernel = kernel.map_or_else(|| open(Part::Kernel, &config.kernel), Ok)?;
+    let kernel = elf(kernel, &Cache::of_user(), &timeline::between).map_err(KernelError::from)?;
     let initrd = config.initrd.as_deref().map(|path| open(Part::Initrd, path)).transpose()?;
     Ok(Files { kernel, initrd })
 }

@@ -7,11 +7,12 @@ use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
+use illico_image::kernels::{Cache, KernelError, elf};
 use illico_machine::build::{Files, Parts, Start, build};
 use illico_machine::config::Console as ConsoleKind;
 use illico_machine::kvm::Kvm;
 use illico_machine::machine::Machine;
-use illico_machine::timeline::timed;
+use illico_machine::timeline::{self, timed};
 use illico_memory::Ram;
 use illico_virtio::console::Console;
 use illico_virtio::device::Device;
@@ -42,7 +43,7 @@ pub struct Supplies {
     pub start: Option<Result<Start, LaunchError>>,
     /// Where the guest's console is written to; a log in the machine's folder otherwise.
     pub console: Option<OwnedFd>,
-    /// The kernel; opened by its path otherwise.
+    /// The kernel, packed or not; opened by its path otherwise.
     pub kernel: Option<File>,
     /// The guest's memory, in the ranges of a machine of the plan's size; mapped here otherwise.
     pub ram: Option<Ram>,
@@ -96,6 +97,7 @@ impl Plan {
             devices.insert(0, self.plug_in(socket)?);
         }
         let kernel = kernel.map_or_else(|| self.kernel.open(), Ok)?;
+        let kernel = elf(kernel, &Cache::of_user(), &timeline::between).map_err(KernelError::from)?;
         let files = Files { kernel, initrd: Some(initrd) };
         let console = match has_console {
             true => Some(open_console(&folder.file(CONSOLE_LOG), console)?),

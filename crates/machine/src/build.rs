@@ -17,7 +17,7 @@ use illico_virtio::transport::pci::{BAR_MEMORY, PciTransport};
 use crate::boot::acpi::{self, MmioDevice};
 use crate::boot::cmdline::CommandLineError;
 use crate::boot::places::Range;
-use crate::boot::{self, Acpi, Cache, CommandLine, LoadError, Sources, cmdline};
+use crate::boot::{self, Acpi, CommandLine, LoadError, Sources, cmdline};
 use crate::bus::Bus;
 use crate::config::{Announce, Config, Console, Feature, HugePages, Size, Transport};
 use crate::control::{Control, Ending};
@@ -40,7 +40,7 @@ use crate::vcpu_thread::VcpuThread;
 /// What the guest is loaded from.
 #[derive(Debug)]
 pub struct Files {
-    /// The kernel image.
+    /// The kernel: an ELF file.
     pub kernel: File,
     /// The initial RAM disk.
     pub initrd: Option<File>,
@@ -331,7 +331,6 @@ fn load(config: &Config, ram: &Ram, files: &Files, gsis: &Gsis, bus: &Bus) -> Re
         initrd: files.initrd.as_ref(),
         command_line: &command_line,
         acpi: &acpi,
-        cache: &Cache::of_user(),
         protocol: None,
     };
     Ok(boot::load(ram, &sources)?)

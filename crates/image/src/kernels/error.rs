@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::NoElf;
 use crate::modules::ModulesError;
 
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +32,8 @@ pub enum KernelError {
     OtherModules { folder: PathBuf, modules: String, kernel: String },
     #[error("kernel {kernel} ({release}) has no {missing}, built in or as a module, which this guest needs")]
     Lacks { kernel: String, release: String, missing: String },
+    #[error(transparent)]
+    NoElf(#[from] NoElf),
     #[error(transparent)]
     Modules(#[from] ModulesError),
     #[error(

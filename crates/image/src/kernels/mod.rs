@@ -7,15 +7,25 @@
 //! | `NAME/kernel.json` | its record |
 //! | `.lock` | held (flock) while a kernel appears or goes |
 //! | `.N.part/` | a kernel that is being put together; its file `held` is locked by its maker |
-//! | `default` | the name of the kernel that guests have if nobody says otherwise |
+//! | `default` | the name of the kernel that guests have unless another one is asked for |
 //!
 //! A kernel is put together in a folder of another name, which is then renamed: there are no half ones.
+//!
+//! [`elf`] finds the ELF file that a machine enters in any kernel file, and [`Cache`] keeps it unpacked: no other room reads
+//! kernels in any other form.
 
 mod add;
+pub mod bzimage;
+mod cache;
 mod choose;
+mod elf;
 mod error;
 mod fetch;
+mod format;
 mod recognise;
+#[cfg(test)]
+mod testkit;
+mod unpack;
 
 use std::fs::{self, DirBuilder, File};
 use std::io;
@@ -28,6 +38,8 @@ use serde::{Deserialize, Serialize};
 use crate::modules::Tree;
 use crate::xdg::Base;
 
+pub use cache::Cache;
+pub use elf::{NoElf, Timed, elf, untimed};
 pub use error::KernelError;
 pub use fetch::Watch as FetchWatch;
 

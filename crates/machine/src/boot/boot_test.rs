@@ -1,5 +1,4 @@
-use super::bzimage::Compression;
-use super::testkit::{COMPRESSIONS, Kernel, bytes_at, bzimage, file, packed, ram};
+use super::testkit::{Kernel, bytes_at, file, ram};
 use super::*;
 
 fn acpi() -> Acpi {
@@ -9,8 +8,8 @@ fn acpi() -> Acpi {
 fn load_into(ram: &Ram, kernel: &File, initrd: Option<&File>, protocol: Option<Protocol>) -> Result<Entry, LoadError> {
     let mut command_line = CommandLine::new();
     command_line.push("quiet").unwrap();
-    let (acpi, cache) = (acpi(), Cache::none());
-    let sources = Sources { kernel, initrd, command_line: &command_line, acpi: &acpi, cache: &cache, protocol };
+    let acpi = acpi();
+    let sources = Sources { kernel, initrd, command_line: &command_line, acpi: &acpi, protocol };
     load(ram, &sources)
 }
 
@@ -47,26 +46,12 @@ fn a_kernel_without_the_note_is_entered_by_the_protocol_of_linux() {
 }
 
 #[test]
-fn what_is_in_a_bzimage_is_loaded_like_the_elf_file() {
-    for compression in COMPRESSIONS {
-        let ram = ram(16);
-        let entry = load_into(&ram, &file(&bzimage(&packed(&Kernel::pvh().bytes(), compression))), None, None);
-        assert_eq!(entry.unwrap(), Entry::Pvh { entry: 0x20_0001, start_info: places::START_INFO });
-        assert_eq!(bytes_at(&ram, 0x20_0000, 7), b"\xf4kernel");
-    }
-}
-
-#[test]
 fn what_is_wrong_is_told_with_the_option_that_it_is_about() {
     let kernel = Kernel::pvh().file();
-    let (text, option) = told(16, &file(b""), None);
-    assert!(text.starts_with("cannot boot this file: the file is empty") && option == "--kernel", "{text}");
-    let cut = bzimage(&packed(&Kernel::pvh().bytes(), Compression::Gzip));
-    let (text, option) = told(16, &file(&cut[..21_200]), None);
-    assert!(
-        text.starts_with("cannot unpack this bzImage: truncated: its payload ends at byte") && option == "--kernel",
-        "{text}"
-    );
+    let (text, option) = told(16, &file(b"no ELF file"), None);
+    assert!(text.starts_with("cannot boot this kernel: its ELF header is broken") && option == "--kernel", "{text}");
+    let (text, option) = told(16, &File::open("/dev/zero").unwrap(), None);
+    assert_eq!((text.as_str(), option), ("cannot boot this kernel: it is not a regular file", "--kernel"));
     let far = Kernel { segments: vec![(0x20_0000, b"x".to_vec(), 32 << 20)], ..Kernel::pvh() };
     let text =
         "cannot boot this kernel: its segment 0x200000..0x2200000 does not fit into 16 MiB of memory; give it more";

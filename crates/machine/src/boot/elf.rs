@@ -36,6 +36,10 @@ const SEGMENT_NOTE: u32 = 4;
 /// Why an ELF file cannot be booted.
 #[derive(Debug, thiserror::Error)]
 pub enum ElfError {
+    #[error("asking for its size")]
+    Size(#[source] io::Error),
+    #[error("it is not a regular file")]
+    NotAFile,
     /// The bytes could not be had.
     #[error("reading {what} of {len} bytes at offset {offset:#x}")]
     Read {
@@ -111,8 +115,17 @@ pub enum Start {
 }
 
 impl Elf {
-    /// Reads and checks headers and notes of a file of `size` bytes.
-    pub fn parse(file: &File, size: u64) -> Result<Self, ElfError> {
+    /// Reads and checks the headers and notes of a file.
+    pub fn read(file: &File) -> Result<Self, ElfError> {
+        let metadata = file.metadata().map_err(ElfError::Size)?;
+        if !metadata.is_file() {
+            return Err(ElfError::NotAFile);
+        }
+        Self::parse(file, metadata.len())
+    }
+
+    /// The same of a file of `size` bytes.
+    fn parse(file: &File, size: u64) -> Result<Self, ElfError> {
         let source = Source { file, size };
         let header = Header::read(&source)?;
         let mut segments = Vec::new();

@@ -2,23 +2,15 @@
 
 use illico_memory::OutOfRam;
 
-use super::bzimage::BzImageError;
 use super::elf::ElfError;
-use super::image::ImageError;
 use super::initrd::InitrdError;
 
 /// Why a guest could not be loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
-    /// The file is no kernel image.
-    #[error("cannot boot this file")]
-    Image(#[from] ImageError),
-    /// The image is an ELF file, or has one inside, that cannot be booted.
+    /// The ELF file cannot be booted.
     #[error("cannot boot this kernel")]
     Elf(#[from] ElfError),
-    /// The kernel inside of a bzImage could not be had.
-    #[error("cannot unpack this bzImage")]
-    BzImage(#[from] BzImageError),
     /// The initrd could not be placed.
     #[error("cannot load the initrd")]
     Initrd(#[from] InitrdError),
@@ -34,7 +26,6 @@ impl LoadError {
     /// The option that the error is about.
     pub fn option(&self) -> &'static str {
         match self {
-            Self::Image(_) | Self::BzImage(_) => "--kernel",
             Self::Elf(ElfError::OutOfRam { .. }) | Self::Memory { .. } | Self::BootData(_) => "--memory",
             Self::Elf(_) => "--kernel",
             Self::Initrd(_) => "--initrd",

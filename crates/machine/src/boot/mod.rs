@@ -1,24 +1,21 @@
-//! From the bytes of a kernel image to guest memory that a vCPU can be entered at.
+//! From an ELF kernel to guest memory that a vCPU can be entered at.
 //!
-//! [`image`] recognises the file, [`elf`] loads it, [`initrd`] and [`cmdline`] go beside it at the
-//! [`places`] that the memory map follows from, and [`acpi`] describes the machine and
-//! [`pvh`] or [`linux64`] writes what the guest reads first. What comes out is an [`Entry`]: registers are the work of `kvm`.
+//! [`elf`] loads the kernel, [`initrd`] and [`cmdline`] go beside it at the [`places`] that the memory map follows from,
+//! [`acpi`] describes the machine, and [`pvh`] or [`linux64`] writes what the guest reads first. What comes out is an
+//! [`Entry`]: registers are the work of `kvm`. Kernels in other forms than ELF are not understood here: the caller unpacks
+//! them.
 
 pub mod acpi;
-pub mod bzimage;
-pub mod cache;
 pub mod cmdline;
 pub mod elf;
 mod entry;
 mod error;
-pub mod image;
 pub mod initrd;
 pub mod linux64;
 pub mod places;
 pub mod pvh;
 #[cfg(test)]
 mod testkit;
-mod unpack;
 pub mod warm_mark;
 
 use std::fs::File;
@@ -26,14 +23,11 @@ use std::fs::File;
 use illico_memory::Ram;
 
 pub use self::acpi::Acpi;
-pub use self::cache::Cache;
 pub use self::cmdline::CommandLine;
 pub use self::entry::{BOOT_CS, BOOT_DS, BOOT_TSS, Entry};
 pub use self::error::LoadError;
 
-use self::bzimage::Payload;
 use self::elf::{Elf, Start};
-use self::image::Format;
 use self::places::Range;
 use crate::timeline::{expect_log, span, timed};
 
@@ -56,7 +50,7 @@ const LARGE_KERNEL: u64 = 2 << 20;
 /// What a guest is loaded from.
 #[derive(Debug, Clone, Copy)]
 pub struct Sources<'a> {
-    /// The kernel image.
+    /// The kernel: an ELF file.
     pub kernel: &'a File,
     /// The initial RAM disk.
     pub initrd: Option<&'a File>,
@@ -64,8 +58,6 @@ pub struct Sources<'a> {
     pub command_line: &'a CommandLine,
     /// What the ACPI tables tell.
     pub acpi: &'a Acpi,
-    /// Where unpacked kernels are kept.
-    pub cache: &'a Cache,
     /// How to enter the kernel; without it, by PVH if it has the note.
     pub protocol: Option<Protocol>,
 }
@@ -100,19 +92,10 @@ pub fn load(ram: &Ram, sources: &Sources<'_>) -> Result<Entry, LoadError> {
     Ok(entry)
 }
 
-/// Loads the kernel, out of its bzImage if it is in one.
+/// Loads the kernel.
 fn load_kernel(ram: &Ram, sources: &Sources<'_>) -> Result<Elf, LoadError> {
-    let unpacked;
-    let (format, size) = timed("recognise the kernel", || image::recognise(sources.kernel))?;
-    let (file, size) = match format {
-        Format::Elf => (sources.kernel, size),
-        Format::BzImage => {
-            let payload = Payload::find(sources.kernel, size)?;
-            unpacked = timed("find the unpacked kernel", || sources.cache.unpacked(sources.kernel, &payload))?;
-            (&unpacked.0, unpacked.1)
-        }
-    };
-    let elf = timed("read the kernel's headers", || Elf::parse(file, size))?;
+    let file = sources.kernel;
+    let elf = timed("read the kernel's headers", || Elf::read(file))?;
     let bytes: u64 = elf.segments.iter().map(|segment| segment.memory.end - segment.memory.start).sum();
     if bytes >= LARGE_KERNEL {
         ram.prefer_large_pages();

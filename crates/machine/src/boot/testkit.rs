@@ -3,8 +3,6 @@
 use std::fs::File;
 use std::io::Write;
 
-use super::bzimage::Compression;
-
 use illico_memory::{GuestAddress, Layout, Pages, Ram};
 
 /// An ELF file to be: what a test does not care about has a value that boots.
@@ -99,60 +97,6 @@ impl Kernel {
         file(&self.bytes())
     }
 }
-
-/// A bzImage with this payload, after as many sectors of set-up code as Linux has.
-pub(super) fn bzimage(payload: &[u8]) -> Vec<u8> {
-    const SECTORS: usize = 39;
-    const OFFSET: usize = 0x2cc;
-    let mut image = vec![0; (SECTORS + 1) * 512 + OFFSET];
-    let mut put = |at: usize, bytes: &[u8]| image[at..at + bytes.len()].copy_from_slice(bytes);
-    put(0, b"MZ");
-    put(0x1f1, &[SECTORS as u8]);
-    put(0x1fe, &[0x55, 0xaa]);
-    put(0x202, b"HdrS");
-    put(0x206, &0x020f_u16.to_le_bytes());
-    put(0x248, &(OFFSET as u32).to_le_bytes());
-    put(0x24c, &(payload.len() as u32).to_le_bytes());
-    image.extend(payload);
-    image.extend([0xcc; 64]);
-    image
-}
-
-/// `bytes` as Linux packs its kernel: the size follows the stream unless the format has it inside.
-pub(super) fn packed(bytes: &[u8], compression: Compression) -> Vec<u8> {
-    let size = (bytes.len() as u32).to_le_bytes();
-    match compression {
-        Compression::Gzip => {
-            let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-            packed.write_all(bytes).unwrap();
-            packed.finish().unwrap()
-        }
-        Compression::Zstd => {
-            let packed = ruzstd::encoding::compress_to_vec(bytes, ruzstd::encoding::CompressionLevel::Fastest);
-            [packed.as_slice(), &size].concat()
-        }
-        Compression::Xz => {
-            let mut options = lzma_rust2::XzOptions::with_preset(1);
-            options.set_check_sum_type(lzma_rust2::CheckType::Crc32);
-            options.prepend_pre_filter(lzma_rust2::FilterType::BcjX86, 0);
-            let mut packed = lzma_rust2::XzWriter::new(Vec::new(), options).unwrap();
-            packed.write_all(bytes).unwrap();
-            [packed.finish().unwrap().as_slice(), &size].concat()
-        }
-        Compression::Lz4 => {
-            let mut packed = vec![0x02, 0x21, 0x4c, 0x18];
-            for block in bytes.chunks(8 << 20) {
-                let block = lz4_flex::block::compress(block);
-                packed.extend((block.len() as u32).to_le_bytes());
-                packed.extend(block);
-            }
-            [packed.as_slice(), &size].concat()
-        }
-    }
-}
-
-pub(super) const COMPRESSIONS: [Compression; 4] =
-    [Compression::Gzip, Compression::Lz4, Compression::Xz, Compression::Zstd];
 
 /// A note as it stands in the file.
 pub(super) fn note(name: &[u8], kind: u32, desc: &[u8], align: usize) -> Vec<u8> {

@@ -20,7 +20,7 @@ use flate2::read::GzDecoder;
 use lzma_rust2::XzReader;
 use ruzstd::decoding::{FrameDecoder, StreamingDecoder};
 
-use super::bzimage::{BzImageError, Compression, Payload};
+use super::bzimage::{BzImageError, Packing, Payload};
 
 /// The most that a kernel unpacks to. Distributions are at 60 MiB.
 const MOST: u64 = 512 << 20;
@@ -44,11 +44,11 @@ pub(super) fn unpack(image: &File, payload: &Payload, out: &File) -> Result<u64,
 fn unpack_at_most(most: u64, image: &File, payload: &Payload, out: &File) -> Result<u64, BzImageError> {
     let section = Section { file: image, at: payload.offset, left: payload.len };
     let mut sink = Sink { out, len: 0, most };
-    match payload.compression {
-        Compression::Gzip => sink.pump(GzDecoder::new(section)),
-        Compression::Xz => sink.pump(XzReader::new_mem_limit(section, false, XZ_MEMORY_KIB)),
-        Compression::Zstd => sink.pump(zstd(section)?),
-        Compression::Lz4 => lz4(section, &mut sink),
+    match payload.packing {
+        Packing::Gzip => sink.pump(GzDecoder::new(section)),
+        Packing::Xz => sink.pump(XzReader::new_mem_limit(section, false, XZ_MEMORY_KIB)),
+        Packing::Zstd => sink.pump(zstd(section)?),
+        Packing::Lz4 => lz4(section, &mut sink),
     }?;
     if sink.len == 0 {
         return Err(BzImageError::NotElf);

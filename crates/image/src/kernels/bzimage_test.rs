@@ -1,10 +1,10 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 use super::*;
-use crate::boot::testkit::{COMPRESSIONS, bzimage, file, packed};
+use crate::kernels::testkit::{PACKINGS, bzimage, file, packed};
 
 fn find(image: &[u8]) -> Result<Payload, BzImageError> {
-    Payload::find(&file(image), image.len() as u64)
+    Payload::find(&file(image))
 }
 
 fn told(image: &[u8]) -> String {
@@ -13,10 +13,10 @@ fn told(image: &[u8]) -> String {
 
 #[test]
 fn the_payload_is_found_and_its_compression_recognised() {
-    for compression in COMPRESSIONS {
-        let payload = packed(b"kernel", compression);
+    for packing in PACKINGS {
+        let payload = packed(b"kernel", packing);
         let found = find(&bzimage(&payload)).unwrap();
-        assert_eq!(found, Payload { offset: 40 * 512 + 0x2cc, len: payload.len() as u64, compression });
+        assert_eq!(found, Payload { offset: 40 * 512 + 0x2cc, len: payload.len() as u64, packing });
     }
 }
 
@@ -31,7 +31,7 @@ fn no_setup_sectors_means_four() {
 
 #[test]
 fn a_truncated_image_is_told_wherever_it_ends() {
-    let image = bzimage(&packed(b"kernel", Compression::Zstd));
+    let image = bzimage(&packed(b"kernel", Packing::Zstd));
     for len in 0x206..image.len() - 64 {
         assert!(matches!(find(&image[..len]), Err(BzImageError::Truncated { .. })), "{len}");
     }
@@ -44,7 +44,7 @@ fn what_cannot_be_unpacked_is_named() {
     assert!(told(&bzimage(b"\x5d\0\0\x80\0\xff")).contains("lzma"));
     assert!(told(&bzimage(b"\x89LZO\0\r\n")).contains("lzo"));
     assert!(told(&bzimage(b"abcdefgh")).ends_with("61 62 63 64 65 66"));
-    let mut old = bzimage(&packed(b"kernel", Compression::Gzip));
+    let mut old = bzimage(&packed(b"kernel", Packing::Gzip));
     old[0x206..0x208].copy_from_slice(&0x0207_u16.to_le_bytes());
     assert!(told(&old).starts_with("its boot protocol 2.07 is older than 2.08"));
 }

@@ -3,7 +3,7 @@
 //!
 //! Only the payload is of use here: the ELF file inside is entered directly, so neither the 16-bit
 //! set-up code nor the decompressor of the image ever runs. What the payload is compressed with is
-//! told by its first bytes, as boot.rst describes for `payload_offset`.
+//! recognised by its first bytes, as boot.rst describes for `payload_offset`.
 
 #![deny(
     clippy::unwrap_used,
@@ -31,6 +31,8 @@ const OLD_SETUP_SECTORS: u8 = 4;
 /// Why the kernel inside of a bzImage cannot be had.
 #[derive(Debug, thiserror::Error)]
 pub enum BzImageError {
+    #[error("asking for its size")]
+    Size(#[source] io::Error),
     #[error("reading {len} bytes at offset {offset:#x}")]
     Read {
         offset: u64,
@@ -79,7 +81,7 @@ struct SetupHeader {
 
 /// How a payload is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Compression {
+pub enum Packing {
     Gzip,
     Lz4,
     Xz,
@@ -94,12 +96,13 @@ pub struct Payload {
     /// How many bytes it has, of which the last four may be the unpacked size.
     pub len: u64,
     /// What it is compressed with.
-    pub compression: Compression,
+    pub packing: Packing,
 }
 
 impl Payload {
-    /// Finds it in a file of `size` bytes.
-    pub fn find(file: &File, size: u64) -> Result<Self, BzImageError> {
+    /// Finds it in a bzImage.
+    pub fn find(file: &File) -> Result<Self, BzImageError> {
+        let size = file.metadata().map_err(BzImageError::Size)?.len();
         let mut header = [0; size_of::<SetupHeader>()];
         read(file, size, "the setup header", HEADER_AT, &mut header)?;
         let header = SetupHeader::read_from_bytes(&header).map_err(|_| BzImageError::Old(0))?;
@@ -118,12 +121,12 @@ impl Payload {
         }
         let mut magic = [0; 6];
         read(file, size, "the magic of its payload", offset, &mut magic)?;
-        Ok(Self { offset, len, compression: Compression::told_by(magic)? })
+        Ok(Self { offset, len, packing: Packing::of(magic)? })
     }
 }
 
-impl Compression {
-    fn told_by(magic: [u8; 6]) -> Result<Self, BzImageError> {
+impl Packing {
+    fn of(magic: [u8; 6]) -> Result<Self, BzImageError> {
         match magic {
             [0x1f, 0x8b, ..] => Ok(Self::Gzip),
             [0x02, 0x21, 0x4c, 0x18, ..] => Ok(Self::Lz4),

@@ -1,4 +1,5 @@
-//! What a kernel file is, told by its first bytes.
+//! Recognises a kernel file by its first bytes: an ELF file, a bzImage, or something else that is given by mistake.
+//! Headers behind the magic are checked by those who read them: `bzimage`, and the machine's ELF loader.
 
 #![deny(
     clippy::unwrap_used,
@@ -12,7 +13,7 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 
-/// The formats that can be booted.
+/// A format that can be booted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
     /// An uncompressed kernel: `vmlinux`, or any other that PVH enters.
@@ -23,7 +24,7 @@ pub enum Format {
 
 /// Why a file is no kernel image.
 #[derive(Debug, thiserror::Error)]
-pub enum ImageError {
+pub enum FormatError {
     #[error("reading its first bytes")]
     Read(#[source] io::Error),
     #[error("it is not a regular file; give an ELF vmlinux or a bzImage")]
@@ -41,7 +42,8 @@ pub enum ImageError {
 /// Where the setup header of a bzImage begins with its magic (Linux Documentation/arch/x86/boot.rst).
 const SETUP_MAGIC: (usize, &[u8]) = (0x202, b"HdrS");
 /// No image of either format is shorter than its first sector and the header in the second one.
-const LEAST: u64 = 52;
+const MIN_SIZE: u64 = 52;
+const ELF_MAGIC: &[u8] = b"\x7fELF";
 
 /// Formats that are given by mistake: where their magic is, the magic, what it is, what to do.
 #[rustfmt::skip]
@@ -53,59 +55,64 @@ const MISTAKES: &[(usize, &[u8], &str, &str)] = &[
     (0x00, b"\x04\x22\x4d\x18", "a file compressed with lz4", "unpack it with unlz4"),
     (0x00, b"\x02\x21\x4c\x18", "a file compressed with lz4", "unpack it with unlz4"),
     (0x00, b"\x5d\0\0", "a file compressed with lzma", "unpack it with unlzma"),
-    (0x00, b"07070", "a cpio archive, which looks like an initramfs", "give it with --initrd"),
+    (0x00, b"07070", "a cpio archive, which looks like an initramfs", "give it as the initial RAM disk"),
     (0x00, b"#!", "a script", "give the kernel itself"),
     (0x00, b"!<arch>\n", "a Debian package or an ar archive", "unpack it with dpkg -x and give boot/vmlinuz-*"),
     (0x00, b"\xed\xab\xee\xdb", "an RPM package", "unpack it with rpm2cpio and give the vmlinuz in it"),
-    (0x00, b"QFI\xfb", "a qcow2 disk image", "give its kernel, and the disk with --disk"),
+    (0x00, b"QFI\xfb", "a qcow2 disk image", "give its kernel, and this as a disk"),
     (0x00, b"\x27\x05\x19\x56", "a U-Boot image", "give the kernel in it"),
     (0x38, b"ARM\x64", "a kernel for 64-bit ARM", "this machine is x86-64"),
     (0x38, b"RSC\x05", "a kernel for RISC-V", "this machine is x86-64"),
     (257, b"ustar", "a tar archive", "unpack it and give the kernel in it"),
     (0x00, b"MZ", "an EFI program without a Linux setup header", "give the kernel in it (for a unified kernel image: objcopy --dump-section .linux=FILE)"),
-    (510, b"\x55\xaa", "a boot sector or a disk image", "give its kernel, and the disk with --disk"),
+    (510, b"\x55\xaa", "a boot sector or a disk image", "give its kernel, and this as a disk"),
 ];
 
-/// Recognises the format of `file`, and says how many bytes it has.
-pub fn recognise(file: &File) -> Result<(Format, u64), ImageError> {
-    let metadata = file.metadata().map_err(ImageError::Read)?;
-    if !metadata.is_file() {
-        return Err(ImageError::NotAFile);
-    }
-    let size = metadata.len();
+/// Recognises the format of `file`.
+pub fn recognise(file: &File) -> Result<Format, FormatError> {
     let mut head = [0; 1024];
-    let len = size.min(head.len() as u64) as usize;
-    let head = head.get_mut(..len).unwrap_or_default();
-    file.read_exact_at(head, 0).map_err(ImageError::Read)?;
-    recognise_bytes(head, size).map(|format| (format, size))
+    let read = file.read_at(&mut head, 0);
+    // The usual case takes one system call: whoever loads the ELF file asks for its size.
+    if let Ok(len) = read
+        && len as u64 >= MIN_SIZE
+        && head.starts_with(ELF_MAGIC)
+    {
+        return Ok(Format::Elf);
+    }
+    let metadata = file.metadata().map_err(FormatError::Read)?;
+    if !metadata.is_file() {
+        return Err(FormatError::NotAFile);
+    }
+    let len = read.map_err(FormatError::Read)?;
+    recognise_bytes(head.get(..len).unwrap_or_default(), metadata.len())
 }
 
-fn recognise_bytes(head: &[u8], size: u64) -> Result<Format, ImageError> {
+fn recognise_bytes(head: &[u8], size: u64) -> Result<Format, FormatError> {
     let has = |(at, magic): (usize, &[u8])| head.get(at..).is_some_and(|rest| rest.starts_with(magic));
     if size == 0 {
-        return Err(ImageError::Empty);
+        return Err(FormatError::Empty);
     }
-    if has((0, b"\x7fELF")) {
-        return if size < LEAST { Err(ImageError::Short(size)) } else { Ok(Format::Elf) };
+    if has((0, ELF_MAGIC)) {
+        return if size < MIN_SIZE { Err(FormatError::Short(size)) } else { Ok(Format::Elf) };
     }
     if has(SETUP_MAGIC) {
         return Ok(Format::BzImage);
     }
     for &(at, magic, what, fix) in MISTAKES {
         if has((at, magic)) {
-            return Err(ImageError::Other { what, fix });
+            return Err(FormatError::Other { what, fix });
         }
     }
-    if size < LEAST {
-        return Err(ImageError::Short(size));
+    if size < MIN_SIZE {
+        return Err(FormatError::Short(size));
     }
     if head.iter().all(|byte| byte.is_ascii_graphic() || byte.is_ascii_whitespace()) {
-        return Err(ImageError::Other { what: "a text file", fix: "give the kernel itself" });
+        return Err(FormatError::Other { what: "a text file", fix: "give the kernel itself" });
     }
     let first: Vec<String> = head.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    Err(ImageError::Unknown(first.join(" ")))
+    Err(FormatError::Unknown(first.join(" ")))
 }
 
 #[cfg(test)]
-#[path = "image_test.rs"]
+#[path = "format_test.rs"]
 mod tests;
