@@ -13,7 +13,8 @@ use illico_machine::config::{Config, Console as ConsoleKind};
 use illico_machine::control::End;
 use illico_machine::machine::{self, Machine};
 use illico_machine::report::Report;
-use illico_machine::timeline::{self, timed};
+use illico_machine::spans::Spans;
+use illico_machine::timeline::Timeline;
 use illico_memory::Ram;
 use illico_virtio::console::Console;
 use illico_virtio::device::Device;
@@ -48,6 +49,8 @@ pub struct Supplies {
     pub uart: Option<Box<dyn Write + Send>>,
     /// The guest's memory, in the ranges of a machine of the plan's size; mapped here otherwise.
     pub ram: Option<Ram>,
+    /// What collects the spans of the work from here to the machine's end; nothing is kept otherwise.
+    pub spans: Spans,
     /// Devices that the caller made; behind those of the plan.
     pub devices: Vec<Box<dyn Device>>,
 }
@@ -94,10 +97,10 @@ impl Plan {
     /// Opens, makes and locks all that the machine needs.
     pub fn prepare(self, supplies: Supplies) -> Result<Prepared, LaunchError> {
         let Self { config, name } = self;
-        let Supplies { vms, start, kernel, console, uart, ram, devices } = supplies;
-        let start = start.unwrap_or_else(begin);
+        let Supplies { vms, start, kernel, console, uart, ram, spans, devices } = supplies;
+        let start = start.unwrap_or_else(|| begin(&spans));
         config.check()?;
-        let files = timed("open the kernel and the initrd", || open_files(&config, kernel))?;
+        let files = spans.timed("open the kernel and the initrd", || open_files(&config, kernel, &spans))?;
         let mut start = start?;
         let folder = name.map(|name| register(vms, name, &config)).transpose()?;
         let sockets = folder.as_ref().map(Folder::make_sockets).transpose()?;
@@ -152,6 +155,11 @@ impl Finished {
         self.outcome.report()
     }
 
+    /// What it tells of its time, if its caller collects spans.
+    pub fn take_timeline(&mut self) -> Option<Timeline> {
+        self.outcome.timeline.take()
+    }
+
     /// Tells other processes how it ended, with this status, if they know the machine, and gives the folder up.
     pub fn record(self, status: u8, report: &Report) -> Result<(), LaunchError> {
         let Some(folder) = self.folder else { return Ok(()) };
@@ -160,9 +168,10 @@ impl Finished {
     }
 }
 
-fn open_files(config: &Config, kernel: Option<File>) -> Result<Files, LaunchError> {
+fn open_files(config: &Config, kernel: Option<File>, spans: &Spans) -> Result<Files, LaunchError> {
     let kernel = kernel.map_or_else(|| open(Part::Kernel, &config.kernel), Ok)?;
-    let kernel = elf(kernel, &Cache::of_user(), &timeline::between).map_err(KernelError::from)?;
+    let kernel = elf(kernel, &Cache::of_user(), &|name, begin, end| spans.between(name, begin, end))
+        .map_err(KernelError::from)?;
     let initrd = config.initrd.as_deref().map(|path| open(Part::Initrd, path)).transpose()?;
     Ok(Files { kernel, initrd })
 }

@@ -12,7 +12,7 @@ use illico_machine::build::{Files, Parts, Start, build};
 use illico_machine::config::Console as ConsoleKind;
 use illico_machine::kvm::Kvm;
 use illico_machine::machine::Machine;
-use illico_machine::timeline::{self, timed};
+use illico_machine::spans::Spans;
 use illico_memory::Ram;
 use illico_virtio::console::Console;
 use illico_virtio::device::Device;
@@ -50,6 +50,8 @@ pub struct Supplies {
     /// The other end of the network `user`: a program that the caller runs and that carries frames as passt does. Its
     /// ports are the caller's; passt is started otherwise.
     pub network: Option<UnixStream>,
+    /// What collects the spans of the work from here to the machine's end; nothing is kept otherwise.
+    pub spans: Spans,
     /// Devices that the caller made, such as a network card on a socket of its own; behind those of the plan.
     pub devices: Vec<Box<dyn Device>>,
 }
@@ -72,15 +74,15 @@ pub struct Prepared {
 }
 
 /// Opens KVM and begins to ask it what takes longest. The earlier this is called, the less a machine waits for the answer.
-pub fn begin() -> Result<Start, LaunchError> {
-    Ok(Start::with(Kvm::open()?)?)
+pub fn begin(spans: &Spans) -> Result<Start, LaunchError> {
+    Ok(Start::with(Kvm::open_timed(spans.clone())?)?)
 }
 
 impl Plan {
     /// Opens, makes and locks all that the machine needs.
     pub fn prepare(mut self, supplies: Supplies) -> Result<Prepared, LaunchError> {
-        let Supplies { vms, start, console, kernel, ram, network, mut devices } = supplies;
-        let start = start.unwrap_or_else(begin);
+        let Supplies { vms, start, console, kernel, ram, network, spans, mut devices } = supplies;
+        let start = start.unwrap_or_else(|| begin(&spans));
         self.config.check()?;
         let vms = vms.map_or_else(Vms::of_user, Ok)?;
         let folder = vms.create(self.name.clone(), self.asked())?;
@@ -92,12 +94,14 @@ impl Plan {
         self.config.vsock = Some(VsockSpec { path: sockets.join(agent::SOCKET), cid: GUEST_CID });
         let first = First::listen(&sockets)?;
         let has_console = self.config.console != ConsoleKind::None;
-        let initrd = timed("make the initramfs", || in_memory(&self.kernel.initramfs(&self.spec, has_console)?))?;
+        let initrd = || in_memory(&self.kernel.initramfs(&self.spec, has_console)?);
+        let initrd = spans.timed("make the initramfs", initrd)?;
         if let Some(socket) = network {
             devices.insert(0, self.plug_in(socket)?);
         }
         let kernel = kernel.map_or_else(|| self.kernel.open(), Ok)?;
-        let kernel = elf(kernel, &Cache::of_user(), &timeline::between).map_err(KernelError::from)?;
+        let kernel = elf(kernel, &Cache::of_user(), &|name, begin, end| spans.between(name, begin, end))
+            .map_err(KernelError::from)?;
         let files = Files { kernel, initrd: Some(initrd) };
         let console = match has_console {
             true => Some(open_console(&folder.file(CONSOLE_LOG), console)?),

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use illico_machine::report::Report;
 use illico_machine::threads::{self, Role};
+use illico_machine::timeline::Timeline;
 use illico_protocol::{Ending, Exec};
 
 use crate::agent::{self, Agent};
@@ -33,6 +34,8 @@ pub struct Finished {
     pub outcome: Outcome,
     /// Where its exits went.
     pub report: Report,
+    /// What the machine tells of its time, if its caller collects spans.
+    pub timeline: Option<Timeline>,
     begun: bool,
     folder: Folder,
 }
@@ -52,10 +55,11 @@ impl Prepared {
         }
         let ended = machine.run();
         let ending = serving.end();
-        let ended = ended.map_err(host("run the machine"))?;
+        let mut ended = ended.map_err(host("run the machine"))?;
+        let timeline = ended.timeline.take();
         let report = ended.report();
         let outcome = Outcome::new(handle.forced(), ending, ended.end);
-        Ok(Finished { outcome, report, begun: handle.has_begun(), folder })
+        Ok(Finished { outcome, report, timeline, begun: handle.has_begun(), folder })
     }
 
     /// Runs the machine on a thread of its own. Its command may not have begun yet.

@@ -31,10 +31,11 @@ use crate::legacy::rtc::Rtc;
 use crate::legacy::serial::Serial;
 use crate::live::{Page, Shape};
 use crate::loop_thread::{self, LoopThread};
-use crate::machine::{Machine, Seen};
+use crate::machine::{History, Machine, Seen};
 use crate::mmio::{self, MmioBus};
 use crate::pci::{self, Ecam, PciBus};
-use crate::timeline::{self, timed};
+use crate::spans::Spans;
+use crate::timeline;
 use crate::vcpu_thread::VcpuThread;
 
 /// What the guest is loaded from.
@@ -174,7 +175,9 @@ impl Start {
         let ask = move || {
             answer.get_or_init(|| Supported::ask(&asked).ok());
         };
-        let main_thread = timed("start the devices' thread", || LoopThread::start(ask))
+        let main_thread = kvm
+            .spans()
+            .timed("start the devices' thread", || LoopThread::start(ask))
             .map_err(host("start the thread of the devices"))?;
         Ok(Self { kvm, main_thread, supported, counters: None })
     }
@@ -188,14 +191,15 @@ impl Start {
 /// Makes the machine. Nothing of the guest runs yet.
 pub fn build(config: &Config, start: Start, parts: Parts) -> Result<Machine, BuildError> {
     let Start { kvm, main_thread, supported, counters } = start;
+    let spans = kvm.spans().clone();
     let layout = Layout::around_hole(config.memory.0);
-    let opened = timed("open the devices", || {
+    let opened = spans.timed("open the devices", || {
         devices::open(config, &layout, parts.console.into_iter().chain(parts.devices).collect())
     });
     let mut opened = opened.map_err(BuildError::Device)?;
     let sockets = opened.iter_mut().filter_map(|opened| opened.device.take_socket()).collect();
     let gsis = Gsis::of(config, parts.uart.is_some(), opened.len());
-    let ram = timed("map the guest's memory", || match parts.ram {
+    let ram = spans.timed("map the guest's memory", || match parts.ram {
         Some(ram) => check_layout(ram, &layout),
         None => Ram::new(&layout, config.hugepages.into()).map_err(|source| {
             let (memory, pages) = (config.memory, config.hugepages);
@@ -205,7 +209,7 @@ pub fn build(config: &Config, start: Start, parts: Parts) -> Result<Machine, Bui
     let vm = Arc::new(kvm.create_vm(&VmOptions { ioapic_pins: gsis.pins })?);
     vm.map_ram(&ram)?;
     let vectors: u32 = if has_lines(config) { 0 } else { opened.iter().map(vectors).sum() };
-    let wiring = timeline::span("put the devices on the bus");
+    let wiring = spans.open("put the devices on the bus");
     let irqs = Arc::new(Irqs::new(Arc::clone(&vm), gsis.pins + vectors).map_err(host("make eventfds"))?);
     let main_loop = EventLoop::new().map_err(host("make the loop of the devices"))?;
     let control_loop = EventLoop::new().map_err(host("make the control loop"))?;
@@ -252,10 +256,10 @@ pub fn build(config: &Config, start: Start, parts: Parts) -> Result<Machine, Bui
     let bus = Arc::new(Bus { pci, mmio, ioapic: Mutex::new(ioapic), serial, rtc });
     drop(wiring);
 
-    let entry = timed("load the guest", || load(config, &ram, &parts.files, &gsis, &bus))?;
-    let making = timeline::span("make the vCPUs");
+    let loaded = spans.timed("load the guest", || load(config, &ram, &parts.files, &gsis, &bus, &spans))?;
+    let making = spans.open("make the vCPUs");
     // A host that is busy elsewhere may not have let the thread begin: then it is asked here.
-    let model = match timed("wait for KVM's CPUID", || supported.get_or_init(|| Supported::ask(&kvm).ok())) {
+    let model = match spans.timed("wait for KVM's CPUID", || supported.get_or_init(|| Supported::ask(&kvm).ok())) {
         Some(supported) => CpuModel::new(supported, config.cpus),
         // Once more, for what KVM says to it.
         None => CpuModel::new(&Supported::ask(&kvm)?, config.cpus),
@@ -263,10 +267,11 @@ pub fn build(config: &Config, start: Start, parts: Parts) -> Result<Machine, Bui
     let created: Result<Vec<_>, _> = (0..config.cpus).map(|index| vm.create_vcpu(index, &model)).collect();
     let created = created?;
     if let Some(first) = created.first() {
-        first.enter_at(&entry)?;
+        first.enter_at(&loaded.entry)?;
     }
     drop(making);
-    timeline::pair_guest_clock(|| vm.clock().ok());
+    let guest_clock_zero = if spans.are_kept() { timeline::guest_clock_zero(&spans, || vm.clock().ok()) } else { None };
+    let history = History { spans, guest_clock_zero, log_places: loaded.log_places };
     let ending = Ending::new(created.iter().map(Vcpu::kick_handle).collect());
     let thread = |(index, vcpu): (u8, Vcpu)| {
         let exits = counted.vcpu(index.into()).unwrap_or_else(|| unreachable!("the page was made for all vCPUs"));
@@ -276,7 +281,8 @@ pub fn build(config: &Config, start: Start, parts: Parts) -> Result<Machine, Bui
     let vcpus = (0..).zip(created).map(thread).collect();
     let deadlines = Deadlines::new(control_loop.handle(), ending.clone());
     let control = Control { ending, irqs, power_button: gsis.power_button, deadlines };
-    Ok(Machine { vm, vcpus, bus, control_loop, main_loop, main_thread, loops, control, seen, sockets, page: counted })
+    let page = counted;
+    Ok(Machine { vm, vcpus, bus, control_loop, main_loop, main_thread, loops, control, seen, sockets, page, history })
 }
 
 /// Memory that the caller supplied, if it has the ranges of this machine.
@@ -289,7 +295,14 @@ fn check_layout(ram: Ram, layout: &Layout) -> Result<Ram, BuildError> {
 }
 
 /// Puts the kernel and all that it is handed into RAM.
-fn load(config: &Config, ram: &Ram, files: &Files, gsis: &Gsis, bus: &Bus) -> Result<boot::Entry, BuildError> {
+fn load(
+    config: &Config,
+    ram: &Ram,
+    files: &Files,
+    gsis: &Gsis,
+    bus: &Bus,
+    spans: &Spans,
+) -> Result<boot::Loaded, BuildError> {
     let mmio: Vec<_> =
         (0..bus.mmio.as_ref().map_or(0, MmioBus::len) as u32).map(|index| gsis.mmio_device(index)).collect();
     let acpi = Acpi {
@@ -332,6 +345,7 @@ fn load(config: &Config, ram: &Ram, files: &Files, gsis: &Gsis, bus: &Bus) -> Re
         command_line: &command_line,
         acpi: &acpi,
         protocol: None,
+        spans,
     };
     Ok(boot::load(ram, &sources)?)
 }

@@ -12,8 +12,8 @@ use std::time::Duration;
 use crate::exits::{Access, Party, VcpuExits};
 use crate::kicks::KickCount;
 use crate::kvm::{StatsReader, Vm};
+use crate::spans::Spans;
 use crate::threads::{self, Role};
-use crate::timeline;
 
 /// How often it looks at first.
 const FIRST_INTERVAL: Duration = Duration::from_millis(2);
@@ -77,6 +77,7 @@ impl Sampler {
         vcpus: Vec<(Arc<VcpuExits>, Option<StatsReader>)>,
         devices: impl Iterator<Item = String>,
         kicks: Vec<KickCount>,
+        spans: Spans,
     ) -> io::Result<Self> {
         let (stop, stopped) = channel::<()>();
         let fixed = Party::FIXED.into_iter().map(|party| party.name().to_owned());
@@ -84,7 +85,7 @@ impl Sampler {
         let body = move || {
             let (mut interval, mut samples) = (FIRST_INTERVAL, Vec::with_capacity(MOST + 1));
             loop {
-                samples.push(look(&vcpus, parties.len(), &kicks));
+                samples.push(look(spans.now(), &vcpus, parties.len(), &kicks));
                 if samples.len() == MOST {
                     thin(&mut samples);
                     interval *= 2;
@@ -93,7 +94,7 @@ impl Sampler {
                     break;
                 }
             }
-            samples.push(look(&vcpus, parties.len(), &kicks));
+            samples.push(look(spans.now(), &vcpus, parties.len(), &kicks));
             let stats = vm.and_then(|vm| vm.stats().ok().flatten());
             let pages = stats.and_then(|stats| Some((stats.get("pages_4k")?, stats.get("pages_2m")?)));
             ExitSamples { samples, parties, pages }
@@ -118,8 +119,8 @@ fn thin(samples: &mut Vec<Sample>) {
     });
 }
 
-fn look(vcpus: &[(Arc<VcpuExits>, Option<StatsReader>)], parties: usize, kicks: &[KickCount]) -> Sample {
-    let mut sample = Sample { at: timeline::now(), parties: vec![0; parties], ..Sample::default() };
+fn look(at: u64, vcpus: &[(Arc<VcpuExits>, Option<StatsReader>)], parties: usize, kicks: &[KickCount]) -> Sample {
+    let mut sample = Sample { at, parties: vec![0; parties], ..Sample::default() };
     // Before KVM's totals, which have them all: a kick in between is unaccounted until the next look.
     let kicks = kicks.iter().filter_map(KickCount::now).fold(0, u64::saturating_add);
     let mut sums = Vec::new();
@@ -180,7 +181,9 @@ mod tests {
         exits.count(Party::Uart, Access::PortWrite);
         exits.count(Party::Device(0), Access::MmioWrite);
         exits.count(Party::Device(0), Access::MmioRead);
-        let sampler = Sampler::start(None, vec![(exits, None)], ["disk0".to_owned()].into_iter(), vec![]).unwrap();
+        let sampler =
+            Sampler::start(None, vec![(exits, None)], ["disk0".to_owned()].into_iter(), vec![], Spans::default())
+                .unwrap();
         let seen = sampler.stop();
         assert_eq!(seen.parties.last().map(String::as_str), Some("disk0"));
         let last = seen.samples.last().unwrap();

@@ -24,6 +24,20 @@ use zerocopy::little_endian::U64;
 
 use crate::boot::places::Range;
 
+/// Where the guest's kernel may keep its log: in itself, or, if the command line asks for a larger one, in what it
+/// allocates first, the end of memory.
+pub fn places(ram: &Ram, kernel: Vec<Range>, command_line: &str) -> Vec<Range> {
+    let mut places = kernel;
+    if command_line.contains("log_buf_len=")
+        && let Some(region) = ram.regions().last()
+    {
+        let end = region.start.0.saturating_add(region.window.len() as u64);
+        let kernel = places.iter().map(|range| range.end).max().unwrap_or(0);
+        places.push(Range { start: end.saturating_sub(MAX_AT_THE_END).max(region.start.0).max(kernel), end });
+    }
+    places
+}
+
 /// A line of the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
@@ -33,6 +47,8 @@ pub struct Record {
     pub text: Vec<u8>,
 }
 
+/// How much of the end of memory is searched for a log.
+const MAX_AT_THE_END: u64 = 64 << 20;
 /// Bytes of a line that are kept.
 const LONGEST: usize = 200;
 /// `sizeof(struct printk_info)`

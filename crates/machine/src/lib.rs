@@ -28,6 +28,7 @@ pub mod machine;
 pub mod mmio;
 pub mod pci;
 pub mod report;
+pub mod spans;
 pub mod threads;
 pub mod timeline;
 pub mod vcpu_thread;

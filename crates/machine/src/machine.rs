@@ -27,9 +27,11 @@ use crate::kvm::{Vcpu, Vm};
 use crate::live::{Page, Refresher};
 use crate::loop_thread::LoopThread;
 use crate::report::{DeviceReport, KERNEL, KernelTotals, PollReport, QueueReport, Report, VcpuFigures};
+use crate::spans::Spans;
 use crate::threads::{self, Role};
-use crate::timeline::{self, timed};
+use crate::timeline::Timeline;
 use crate::vcpu_thread::VcpuThread;
+use crate::{boot, guest_log};
 
 /// A machine, ready to run.
 #[derive(Debug)]
@@ -46,6 +48,15 @@ pub struct Machine {
     /// Removed at the end, however the machine ends.
     pub(crate) sockets: Vec<SocketFile>,
     pub(crate) page: Page,
+    pub(crate) history: History,
+}
+
+/// What collects the machine's time, and where to look for the guest's share when it has ended.
+#[derive(Debug)]
+pub struct History {
+    pub(crate) spans: Spans,
+    pub(crate) guest_clock_zero: Option<i64>,
+    pub(crate) log_places: Vec<boot::places::Range>,
 }
 
 /// What is looked at of a device while it runs and afterwards.
@@ -94,6 +105,8 @@ pub struct Outcome {
     /// What did not stop when the machine was ended by force: a thread of each is still somewhere in the host's kernel or
     /// in a device, and ends with the process. Empty as a rule.
     pub left_behind: Vec<String>,
+    /// What it tells of its time, if spans are collected.
+    pub timeline: Option<Timeline>,
     vcpus: Vec<(u8, Arc<VcpuExits>, Option<Vcpu>)>,
     seen: Vec<Seen>,
 }
@@ -173,13 +186,13 @@ impl Machine {
 
     /// Runs the machine until it ends, with the control loop on this thread.
     pub fn run(self) -> io::Result<Outcome> {
-        let Self { vm, vcpus, bus, control_loop, mut main_loop, main_thread, loops, control, seen, sockets, page: _ } =
-            self;
+        let Self { vm, vcpus, bus, control_loop, mut main_loop, main_thread, loops, control, seen, .. } = self;
+        let (sockets, History { spans, guest_clock_zero, log_places }) = (self.sockets, self.history);
         threads::start_here(Role::Control);
-        let beginning = timeline::span("start the threads");
+        let beginning = spans.open("start the threads");
         // Kept for what the guest leaves behind.
-        let ram = if timeline::is_on() { vcpus.first().map(|vcpu| vcpu.ram.clone()) } else { None };
-        let sampler = if timeline::is_on() { Some(sample(vm, &vcpus, &seen)?) } else { None };
+        let ram = if spans.are_kept() { vcpus.first().map(|vcpu| vcpu.ram.clone()) } else { None };
+        let sampler = if spans.are_kept() { Some(sample(vm, &vcpus, &seen, spans.clone())?) } else { None };
         // Most of the program was for building the machine. Not before there is time for it, and on a thread that no guest
         // waits for.
         main_loop.once_at_rest(illico_memory::give_back_program);
@@ -201,7 +214,7 @@ impl Machine {
             threads.push(thread.inspect_err(|_| control.stop())?);
         }
         drop(beginning);
-        timeline::mark("first KVM_RUN");
+        spans.mark("first KVM_RUN");
         if let Err(error) = control_loop.run() {
             say(&format!("the control loop cannot go on: {error}"));
             control.stop();
@@ -218,24 +231,23 @@ impl Machine {
             Some(Times { guest_ended, devices_off }) => {
                 // They have nothing left to do but to close the devices' files, which the next machine may want.
                 threads.into_iter().for_each(|thread| drop(thread.join()));
-                timeline::between("the guest ended", guest_ended, guest_ended);
-                timeline::between("take the devices off their queues", guest_ended, devices_off);
+                spans.between("the guest ended", guest_ended, guest_ended);
+                spans.between("take the devices off their queues", guest_ended, devices_off);
             }
             None if left_behind.is_empty() => left_behind.push("a device".to_owned()),
             None => {}
         }
-        if let Some(sampler) = sampler {
-            timeline::add_exits(sampler.stop());
-        }
-        if let Some(ram) = ram {
-            timed("read the guest's log", || timeline::read_log(&ram));
-        }
+        let timeline = sampler.zip(ram).map(|(sampler, ram)| {
+            let exits = sampler.stop();
+            let log = spans.timed("read the guest's log", || guest_log::find(&ram, &log_places));
+            Timeline { guest_clock_zero, log, exits }
+        });
         // Nobody waits for the threads of loops: nothing of the guest is left on them, or they are left behind.
         main_thread.stop();
         loops.iter().for_each(LoopHandle::stop);
         drop(sockets);
         let end = control.ending.get().cloned().unwrap_or(End::Stopped);
-        Ok(Outcome { end, left_behind, vcpus, seen })
+        Ok(Outcome { end, left_behind, timeline, vcpus, seen })
     }
 }
 
@@ -280,7 +292,7 @@ impl Last {
 }
 
 /// Begins to look at the exits while they go on.
-fn sample(vm: Arc<Vm>, vcpus: &[VcpuThread], seen: &[Seen]) -> io::Result<Sampler> {
+fn sample(vm: Arc<Vm>, vcpus: &[VcpuThread], seen: &[Seen], spans: Spans) -> io::Result<Sampler> {
     let reader = |vcpu: &VcpuThread| {
         // A kernel that does not tell is no reason to keep the rest back.
         let stats = vcpu.vcpu.stats_reader(exit_samples::wanted()).ok().flatten();
@@ -288,5 +300,5 @@ fn sample(vm: Arc<Vm>, vcpus: &[VcpuThread], seen: &[Seen]) -> io::Result<Sample
     };
     let kicks = seen.iter().flat_map(|seen| &seen.ports).map(|port| KickCount::of(Arc::clone(&port.kick)));
     let (kicks, names) = (kicks.collect::<io::Result<_>>()?, seen.iter().map(|seen| seen.name.clone()));
-    Sampler::start(Some(vm), vcpus.iter().map(reader).collect(), names, kicks)
+    Sampler::start(Some(vm), vcpus.iter().map(reader).collect(), names, kicks, spans)
 }

@@ -9,8 +9,9 @@ fn load_into(ram: &Ram, kernel: &File, initrd: Option<&File>, protocol: Option<P
     let mut command_line = CommandLine::new();
     command_line.push("quiet").unwrap();
     let acpi = acpi();
-    let sources = Sources { kernel, initrd, command_line: &command_line, acpi: &acpi, protocol };
-    load(ram, &sources)
+    let sources =
+        Sources { kernel, initrd, command_line: &command_line, acpi: &acpi, protocol, spans: &Spans::default() };
+    load(ram, &sources).map(|loaded| loaded.entry)
 }
 
 /// The error as a person reads it, and the option it is about.

@@ -29,7 +29,8 @@ pub use self::error::LoadError;
 
 use self::elf::{Elf, Start};
 use self::places::Range;
-use crate::timeline::{expect_log, span, timed};
+use crate::guest_log;
+use crate::spans::Spans;
 
 /// The byte after the highest that PVH can hand over to Linux, in 32 bits.
 const PVH_INITRD_CEILING: u64 = 1 << 32;
@@ -60,10 +61,21 @@ pub struct Sources<'a> {
     pub acpi: &'a Acpi,
     /// How to enter the kernel; without it, by PVH if it has the note.
     pub protocol: Option<Protocol>,
+    /// What collects how long the parts of the work take.
+    pub spans: &'a Spans,
+}
+
+/// A guest that is in RAM.
+#[derive(Debug)]
+pub struct Loaded {
+    /// How to enter it.
+    pub entry: Entry,
+    /// Where its kernel may keep its log.
+    pub log_places: Vec<Range>,
 }
 
 /// Loads a guest into RAM that is still zero, and says how to enter it.
-pub fn load(ram: &Ram, sources: &Sources<'_>) -> Result<Entry, LoadError> {
+pub fn load(ram: &Ram, sources: &Sources<'_>) -> Result<Loaded, LoadError> {
     if places::low_ram_end(ram) < places::LEAST_RAM {
         return Err(LoadError::Memory { bytes: ram.size() });
     }
@@ -74,10 +86,9 @@ pub fn load(ram: &Ram, sources: &Sources<'_>) -> Result<Entry, LoadError> {
         Start::Linux64(_) => linux64::INITRD_CEILING,
     };
     let kernel: Vec<Range> = elf.segments.iter().map(|segment| segment.memory).collect();
-    expect_log(ram, &kernel, sources.command_line.as_str());
-    let read = |file| timed("read the initrd", || initrd::load(ram, file, ceiling, &kernel));
+    let read = |file| sources.spans.timed("read the initrd", || initrd::load(ram, file, ceiling, &kernel));
     let initrd = sources.initrd.map(read).transpose()?;
-    let describing = span("write what the guest reads first");
+    let describing = sources.spans.open("write what the guest reads first");
     sources.command_line.write(ram)?;
     let rsdp = sources.acpi.write(ram)?;
     let map = places::memory_map(ram, sources.acpi.pci.as_ref().map(|pci| pci.ecam));
@@ -89,18 +100,19 @@ pub fn load(ram: &Ram, sources: &Sources<'_>) -> Result<Entry, LoadError> {
     // loaded into small ones.
     ram.prefer_large_pages();
     drop(describing);
-    Ok(entry)
+    let log_places = guest_log::places(ram, kernel, sources.command_line.as_str());
+    Ok(Loaded { entry, log_places })
 }
 
 /// Loads the kernel.
 fn load_kernel(ram: &Ram, sources: &Sources<'_>) -> Result<Elf, LoadError> {
     let file = sources.kernel;
-    let elf = timed("read the kernel's headers", || Elf::read(file))?;
+    let elf = sources.spans.timed("read the kernel's headers", || Elf::read(file))?;
     let bytes: u64 = elf.segments.iter().map(|segment| segment.memory.end - segment.memory.start).sum();
     if bytes >= LARGE_KERNEL {
         ram.prefer_large_pages();
     }
-    timed("read the kernel", || elf.load(file, ram))?;
+    sources.spans.timed("read the kernel", || elf.load(file, ram))?;
     Ok(elf)
 }
 

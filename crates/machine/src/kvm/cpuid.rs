@@ -6,12 +6,9 @@
 //! asks for everything that a leaf promises. The kernel's files that decide are named with each choice
 //! (arch/x86 of Linux 6.12). Security features stay as the host has them.
 
-use std::time::Instant;
-
 use kvm_bindings::{CpuId, KVM_CPUID_FLAG_SIGNIFCANT_INDEX, KVM_MAX_CPUID_ENTRIES, kvm_cpuid_entry2 as Leaf};
 
 use super::{Kvm, KvmError};
-use crate::timeline;
 
 /// Whose processor the host has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -134,10 +131,8 @@ pub struct Supported(CpuId);
 impl Supported {
     /// Asks.
     pub fn ask(kvm: &Kvm) -> Result<Self, KvmError> {
-        // So early that a timeline may be asked for only meanwhile.
-        let began = Instant::now();
-        let supported = kvm.fd.get_supported_cpuid(KVM_MAX_CPUID_ENTRIES);
-        timeline::between("KVM_GET_SUPPORTED_CPUID", began, Instant::now());
+        let ask = || kvm.fd.get_supported_cpuid(KVM_MAX_CPUID_ENTRIES);
+        let supported = kvm.spans.timed("KVM_GET_SUPPORTED_CPUID", ask);
         supported.map(Self).map_err(KvmError::refused("ask KVM which CPUID it supports"))
     }
 }

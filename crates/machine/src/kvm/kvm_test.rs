@@ -393,8 +393,8 @@ fn an_internal_error_shows_the_instruction() {
 
 #[test]
 fn a_device_that_is_no_kvm_is_refused_with_the_reason() {
-    let missing = Kvm::open_at(Path::new("/nowhere/kvm")).unwrap_err();
+    let missing = Kvm::open_at(Path::new("/nowhere/kvm"), Spans::default()).unwrap_err();
     assert!(matches!(&missing, KvmError::Missing { .. }) && missing.to_string().contains("modprobe"), "{missing}");
-    let other = Kvm::open_at(Path::new("/dev/null")).unwrap_err();
+    let other = Kvm::open_at(Path::new("/dev/null"), Spans::default()).unwrap_err();
     assert!(matches!(other, KvmError::ApiVersion { .. }), "{other}");
 }

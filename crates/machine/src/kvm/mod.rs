@@ -31,7 +31,7 @@ pub use tsc::cycles;
 pub use vcpu::{Entry, Exit, InternalError, Vcpu};
 pub use vm::{MsiMessage, SlotId, Vm, VmOptions};
 
-use crate::timeline::timed;
+use crate::spans::Spans;
 
 /// Where Linux offers KVM.
 pub const DEVICE: &str = "/dev/kvm";
@@ -91,17 +91,23 @@ impl KvmError {
 #[derive(Debug, Clone)]
 pub struct Kvm {
     fd: Arc<kvm_ioctls::Kvm>,
+    spans: Spans,
 }
 
 impl Kvm {
     /// Opens [`DEVICE`].
     pub fn open() -> Result<Self, KvmError> {
-        Self::open_at(Path::new(DEVICE))
+        Self::open_timed(Spans::default())
+    }
+
+    /// Opens [`DEVICE`], and has `spans` collect how long it and its machine take for calls.
+    pub fn open_timed(spans: Spans) -> Result<Self, KvmError> {
+        Self::open_at(Path::new(DEVICE), spans)
     }
 
     /// Opens the device at `path`.
-    pub fn open_at(path: &Path) -> Result<Self, KvmError> {
-        let opened = timed("open /dev/kvm", || File::options().read(true).write(true).open(path));
+    fn open_at(path: &Path, spans: Spans) -> Result<Self, KvmError> {
+        let opened = spans.timed("open /dev/kvm", || File::options().read(true).write(true).open(path));
         let file = opened.map_err(|source| {
             let path = path.to_owned();
             match source.kind() {
@@ -110,17 +116,22 @@ impl Kvm {
                 _ => KvmError::Refused { attempt: format!("open {}", path.display()), source },
             }
         })?;
-        Self::from_file(file)
+        Self::from_file(file, spans)
     }
 
-    /// Takes a /dev/kvm that somebody else opened.
-    pub fn from_file(file: File) -> Result<Self, KvmError> {
+    /// Takes a /dev/kvm that the caller opened.
+    pub fn from_file(file: File, spans: Spans) -> Result<Self, KvmError> {
         // SAFETY: the descriptor was owned by `file`, which gave it up.
         let fd = unsafe { kvm_ioctls::Kvm::from_raw_fd(file.into_raw_fd()) };
-        match timed("KVM_GET_API_VERSION", || fd.get_api_version()) {
-            API_VERSION => Ok(Self { fd: Arc::new(fd) }),
+        match spans.timed("KVM_GET_API_VERSION", || fd.get_api_version()) {
+            API_VERSION => Ok(Self { fd: Arc::new(fd), spans }),
             found => Err(KvmError::ApiVersion { found }),
         }
+    }
+
+    /// What collects how long work with it takes.
+    pub fn spans(&self) -> &Spans {
+        &self.spans
     }
 
     /// What KVM says to a capability: 0 for no, 1 for yes, or a number that the capability gives a meaning.
@@ -135,7 +146,7 @@ impl Kvm {
 
     /// Makes a machine without memory and without vCPUs.
     pub fn create_vm(&self, options: &VmOptions) -> Result<Vm, KvmError> {
-        Vm::create(&self.fd, options)
+        Vm::create(&self.fd, options, self.spans.clone())
     }
 }
 

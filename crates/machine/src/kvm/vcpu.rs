@@ -19,7 +19,6 @@ use super::kick::Inside;
 use super::run_page::RunPage;
 use super::{CpuModel, Kick, KvmError, Registers, Stats, StatsReader, Vm, kick, msr, registers, stats};
 use crate::boot;
-use crate::timeline::{timed, timed_with};
 
 /// `_IO(KVMIO, 0x80)`
 const KVM_RUN: libc::c_ulong = 0xae80;
@@ -166,7 +165,7 @@ pub(super) struct Core {
     pub(super) inside: Inside,
     fd: VcpuFd,
     /// Keeps guest memory mapped as long as a vCPU can touch it.
-    _vm: Arc<Vm>,
+    vm: Arc<Vm>,
 }
 
 /// A virtual CPU. It may be made in one thread and run in another.
@@ -182,26 +181,29 @@ impl Vcpu {
             attempt: "install the handler of the signal that kicks vCPUs".into(),
             source,
         })?;
-        let of = || format!("vCPU {index}");
-        let made = timed_with("KVM_CREATE_VCPU", of, || vm.fd().create_vcpu(index.into()));
+        let (of, spans) = (|| format!("vCPU {index}"), vm.spans());
+        let made = spans.timed_with("KVM_CREATE_VCPU", of, || vm.fd().create_vcpu(index.into()));
         let mut fd = made.map_err(failed("make the thread state"))?;
         let tsc_khz =
-            timed_with("KVM_GET_TSC_KHZ", of, || fd.get_tsc_khz()).map_err(failed("read the TSC frequency"))?;
+            spans.timed_with("KVM_GET_TSC_KHZ", of, || fd.get_tsc_khz()).map_err(failed("read the TSC frequency"))?;
         let cpuid = model.cpuid(index, tsc_khz).map_err(failed("make the CPUID"))?;
-        timed_with("KVM_SET_CPUID2", of, || fd.set_cpuid2(&cpuid)).map_err(failed("set the CPUID"))?;
-        let msrs = timed_with("KVM_SET_MSRS", of, || msr::initialise(&fd, index, model.vendor()));
+        spans.timed_with("KVM_SET_CPUID2", of, || fd.set_cpuid2(&cpuid)).map_err(failed("set the CPUID"))?;
+        let msrs = spans.timed_with("KVM_SET_MSRS", of, || msr::initialise(&fd, index, model.vendor()));
         msrs.map_err(failed("set the first MSRs"))?;
         let page = RunPage::new(fd.get_kvm_run(), vm.fd().run_size());
-        let core = Core { page, inside: Inside::default(), fd, _vm: Arc::clone(vm) };
+        let core = Core { page, inside: Inside::default(), fd, vm: Arc::clone(vm) };
         Ok(Self { core: Arc::new(core), access: Access::None })
     }
 
     /// Puts the vCPU at the kernel's entry point. The others wait for INIT and SIPI as they are.
     pub fn enter_at(&self, entry: &boot::Entry) -> Result<(), KvmError> {
         let (regs, sregs) = registers::at_entry(entry);
-        timed("KVM_SET_SREGS", || self.core.fd.set_sregs(&sregs))
+        let spans = self.core.vm.spans();
+        spans
+            .timed("KVM_SET_SREGS", || self.core.fd.set_sregs(&sregs))
             .map_err(KvmError::refused(format!("set system registers for {entry:x?}")))?;
-        timed("KVM_SET_REGS", || self.core.fd.set_regs(&regs))
+        spans
+            .timed("KVM_SET_REGS", || self.core.fd.set_regs(&regs))
             .map_err(KvmError::refused(format!("set registers for {entry:x?}")))
     }
 

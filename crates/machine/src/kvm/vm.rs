@@ -16,7 +16,7 @@ use kvm_ioctls::{IoEventAddress, NoDatamatch, VmFd};
 use vmm_sys_util::eventfd::EventFd;
 
 use super::{CpuModel, KvmError, Stats, Vcpu, stats};
-use crate::timeline::{timed, timed_with};
+use crate::spans::Spans;
 
 /// What a machine is made with.
 #[derive(Debug, Clone, Default)]
@@ -49,6 +49,7 @@ struct Slot {
 pub struct Vm {
     fd: VmFd,
     slots: Mutex<Vec<Option<Slot>>>,
+    spans: Spans,
 }
 
 /// Three pages for the TSS that old Intel processors (no "unrestricted guest") need to run real mode, in which
@@ -57,21 +58,26 @@ pub struct Vm {
 const TSS_ADDRESS: usize = 0xfffb_d000;
 
 impl Vm {
-    pub(super) fn create(kvm: &kvm_ioctls::Kvm, options: &VmOptions) -> Result<Self, KvmError> {
-        let fd = timed("KVM_CREATE_VM", || kvm.create_vm()).map_err(KvmError::refused("create a virtual machine"))?;
+    pub(super) fn create(kvm: &kvm_ioctls::Kvm, options: &VmOptions, spans: Spans) -> Result<Self, KvmError> {
+        let fd =
+            spans.timed("KVM_CREATE_VM", || kvm.create_vm()).map_err(KvmError::refused("create a virtual machine"))?;
         let pins = options.ioapic_pins;
         let mut split = kvm_enable_cap { cap: KVM_CAP_SPLIT_IRQCHIP, ..Default::default() };
         split.args[0] = pins.into();
-        let done = timed("KVM_CAP_SPLIT_IRQCHIP", || fd.enable_cap(&split));
+        let done = spans.timed("KVM_CAP_SPLIT_IRQCHIP", || fd.enable_cap(&split));
         done.map_err(KvmError::refused(format!("split the irqchip, with {pins} pins")))?;
-        let done = timed("KVM_SET_TSS_ADDR", || fd.set_tss_address(TSS_ADDRESS));
+        let done = spans.timed("KVM_SET_TSS_ADDR", || fd.set_tss_address(TSS_ADDRESS));
         done.map_err(KvmError::refused("set the address of KVM's TSS"))?;
         // An AMD processor has four counters whether CPUID says so or not, and a kernel that finds them arms
         // a watchdog with them. KVMs before 5.18 and those without a PMU refuse, and then there is no harm.
         let mut pmu = kvm_enable_cap { cap: KVM_CAP_PMU_CAPABILITY, ..Default::default() };
         pmu.args[0] = KVM_PMU_CAP_DISABLE.into();
-        let _absent_anyway = timed("KVM_CAP_PMU_CAPABILITY", || fd.enable_cap(&pmu));
-        Ok(Self { fd, slots: Mutex::default() })
+        let _absent_anyway = spans.timed("KVM_CAP_PMU_CAPABILITY", || fd.enable_cap(&pmu));
+        Ok(Self { fd, slots: Mutex::default(), spans })
+    }
+
+    pub(super) fn spans(&self) -> &Spans {
+        &self.spans
     }
 
     pub(super) fn fd(&self) -> &VmFd {
@@ -103,7 +109,7 @@ impl Vm {
             userspace_addr: window.host_address(),
         };
         let what = || format!("slot {free}, {:#x} bytes at {at}", window.len());
-        let result = timed_with("KVM_SET_USER_MEMORY_REGION", what, || {
+        let result = self.spans.timed_with("KVM_SET_USER_MEMORY_REGION", what, || {
             // SAFETY: the window is mapped memory; the slot table keeps it so until the slot is gone.
             unsafe { self.fd.set_user_memory_region(region) }
         });
@@ -135,7 +141,7 @@ impl Vm {
 
     /// Makes a signal on `event` the interrupt of `gsi`, without us.
     pub fn irqfd(&self, event: &EventFd, gsi: u32) -> Result<(), KvmError> {
-        let done = timed_with("KVM_IRQFD", || format!("GSI {gsi}"), || self.fd.register_irqfd(event, gsi));
+        let done = self.spans.timed_with("KVM_IRQFD", || format!("GSI {gsi}"), || self.fd.register_irqfd(event, gsi));
         done.map_err(KvmError::refused(format!("tie an eventfd to GSI {gsi}")))
     }
 
@@ -148,7 +154,7 @@ impl Vm {
     /// `datamatch`, or, without one, of any size and any data, which the kernel finds without decoding.
     pub fn ioeventfd(&self, event: &EventFd, at: GuestAddress, datamatch: Option<u32>) -> Result<(), KvmError> {
         let address = IoEventAddress::Mmio(at.0);
-        let tied = timed_with(
+        let tied = self.spans.timed_with(
             "KVM_IOEVENTFD",
             || format!("at {at}"),
             || match datamatch {
@@ -178,7 +184,11 @@ impl Vm {
             attempt: format!("set {count} interrupt routes"),
             source: std::io::ErrorKind::InvalidInput.into(),
         })?;
-        let set = timed_with("KVM_SET_GSI_ROUTING", || format!("{count} routes"), || self.fd.set_gsi_routing(&table));
+        let set = self.spans.timed_with(
+            "KVM_SET_GSI_ROUTING",
+            || format!("{count} routes"),
+            || self.fd.set_gsi_routing(&table),
+        );
         set.map_err(KvmError::refused(format!("set {count} interrupt routes")))
     }
 

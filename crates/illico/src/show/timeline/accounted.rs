@@ -2,8 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::story::{COMMAND_STARTED, ENDED, GUEST, INIT, Story};
-
 /// Gaps that are listed; the rest is in the sum.
 const GAPS: usize = 10;
 
@@ -36,12 +34,8 @@ pub struct Gap {
 }
 
 impl Accounted {
-    /// Looks at all lanes but the guest's phases: those are only a coarser view of its log.
-    pub fn of(story: &Story) -> Self {
-        let until = [COMMAND_STARTED, INIT, ENDED].into_iter().find(|name| story.mark(name).is_some());
-        let (until, total) = until.map_or(("the end", story.end), |name| (name, story.mark(name).unwrap_or(story.end)));
-        let mut spans: Vec<_> =
-            story.spans.iter().filter(|span| span.lane != GUEST).map(|span| (span.begin, span.end)).collect();
+    /// Of the time from exec to the moment `until`, `total` nanoseconds later, what lies in a span: a begin and an end.
+    pub fn of(until: &str, total: u64, mut spans: Vec<(u64, u64)>) -> Self {
         spans.sort_unstable();
         let (mut gaps, mut reached) = (Vec::new(), 0);
         for (begin, end) in spans.into_iter().chain([(total, total)]) {

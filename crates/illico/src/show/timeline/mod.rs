@@ -26,7 +26,8 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use illico_machine::config::Config;
-use illico_machine::timeline as recorder;
+use illico_machine::spans::Spans;
+use illico_machine::timeline::Timeline;
 use illico_virtio::complaints::say;
 
 use crate::failure::Failure;
@@ -34,7 +35,7 @@ pub use options::TimelineOptions;
 
 use draw as output;
 use origin::Origin;
-use story::Story;
+use story::{Recorded, Story};
 
 /// How a timeline is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,6 +64,7 @@ pub struct Recording {
     open: Option<File>,
     initcalls: bool,
     origin: Origin,
+    spans: Spans,
 }
 
 impl Recording {
@@ -77,9 +79,14 @@ impl Recording {
             return Ok(None);
         }
         let origin = Origin::before(main_began);
-        recorder::begin(main_began);
-        recorder::between("parse the options", main_began, Instant::now());
-        Ok(Some(Self { file, why_slow: *why_slow, open: None, initcalls: *timeline_initcalls, origin }))
+        let spans = Spans::since(main_began);
+        spans.between("parse the options", main_began, Instant::now());
+        Ok(Some(Self { file, why_slow: *why_slow, open: None, initcalls: *timeline_initcalls, origin, spans }))
+    }
+
+    /// What collects the monitor's spans; nothing is kept where nothing is recorded.
+    pub fn spans(recording: Option<&Self>) -> Spans {
+        recording.map_or_else(Spans::default, |recording| recording.spans.clone())
     }
 
     /// Asks a Linux guest for its initcalls, if they are wanted, and for a log that holds them. It is said, since it
@@ -105,10 +112,11 @@ impl Recording {
         Ok(())
     }
 
-    /// The machine has ended: writes the file, and says what took longest.
-    pub fn finish(self) -> Result<(), Failure> {
-        let end = recorder::now();
-        let story = Story::tell(&recorder::take(), end, &self.origin);
+    /// The machine has ended, and tells this of its time: writes the file, and says what took longest.
+    pub fn finish(self, machine: Option<Timeline>) -> Result<(), Failure> {
+        let end = self.spans.now();
+        let (spans, left_out) = self.spans.take();
+        let story = Story::tell(&Recorded { spans, left_out, machine }, end, &self.origin);
         if let (Some((path, format)), Some(mut file)) = (self.file, self.open) {
             let text = match format {
                 Format::Svg => output::draw(&story),

@@ -3,7 +3,8 @@
 //! This is what `--timeline FILE.json` writes (docs/timeline.md has the schema) and what pictures and words are made of.
 
 use illico_machine::exit_samples::{ExitSamples, REASONS, Sample};
-use illico_machine::timeline::Recorded;
+use illico_machine::spans;
+use illico_machine::timeline::Timeline;
 use serde::{Deserialize, Serialize};
 
 use super::accounted::Accounted;
@@ -22,6 +23,17 @@ pub const GUEST: &str = "guest";
 pub const LOG: &str = "log";
 /// The lane of the guest's initcalls.
 pub const INITCALLS: &str = "initcalls";
+
+/// What was collected while the process ran.
+#[derive(Debug, Default)]
+pub struct Recorded {
+    /// What the monitor did when, in the order in which it ended.
+    pub spans: Vec<spans::Span>,
+    /// Spans that did not fit.
+    pub left_out: u64,
+    /// What the machine tells itself, if one ran.
+    pub machine: Option<Timeline>,
+}
 
 /// A machine's time.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -150,7 +162,7 @@ impl Story {
             marks: Vec::new(),
             spans: vec![span(MONITOR, "exec and loading of the program", main - origin.named.as_nanos() as u64, main)],
             spans_left_out: recorded.left_out,
-            exits: recorded.exits.as_ref().map(|samples| exits(samples, main)),
+            exits: recorded.machine.as_ref().map(|machine| exits(&machine.exits, main)),
         };
         for one in &recorded.spans {
             let (begin, end) = (main + one.begin, main + one.end);
@@ -161,13 +173,23 @@ impl Story {
             let lane = if one.thread == "main" { MONITOR } else { &one.thread };
             story.spans.push(Span { detail: one.detail.clone(), ..span(lane, &one.name, begin, end) });
         }
-        if let Some(first_run) = story.mark(FIRST_RUN) {
-            story.guest(recorded, first_run, main);
+        if let (Some(first_run), Some(machine)) = (story.mark(FIRST_RUN), &recorded.machine) {
+            story.guest(machine, first_run, main);
         }
         story.spans.sort_by(|a, b| (a.begin, b.end).cmp(&(b.begin, a.end)));
         story.marks.sort_by_key(|mark| mark.at);
-        story.accounted = Accounted::of(&story);
+        story.accounted = story.account();
         story
+    }
+
+    /// How much of the time until what was waited for has a name. All lanes count but the guest's phases, which are a
+    /// coarser view of its log.
+    fn account(&self) -> Accounted {
+        let reached = |name: &'static str| self.mark(name).map(|at| (name, at));
+        let (until, total) =
+            [COMMAND_STARTED, INIT, ENDED].into_iter().find_map(reached).unwrap_or(("the end", self.end));
+        let named = self.spans.iter().filter(|span| span.lane != GUEST);
+        Accounted::of(until, total, named.map(|span| (span.begin, span.end)).collect())
     }
 
     /// When that was.
@@ -176,13 +198,13 @@ impl Story {
     }
 
     /// What the guest's log tells, between its first instruction and its end.
-    fn guest(&mut self, recorded: &Recorded, first_run: u64, main: u64) {
-        let log = guest_log::read(&recorded.log);
+    fn guest(&mut self, machine: &Timeline, first_run: u64, main: u64) {
+        let log = guest_log::read(&machine.log);
         if log.is_empty() {
             return;
         }
         let ended = self.mark(ENDED).unwrap_or(self.end).max(first_run);
-        let zero = recorded.guest_clock_zero.map(|zero| zero.saturating_add_unsigned(main));
+        let zero = machine.guest_clock_zero.map(|zero| zero.saturating_add_unsigned(main));
         let clock = GuestClock::of(zero, first_run, &log);
         // A guest's clock says what the guest likes: nothing of it is before its beginning or after its end.
         let place = |at: u64| clock.place(at).clamp(first_run as i64, ended as i64) as u64;

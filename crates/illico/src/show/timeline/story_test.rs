@@ -2,15 +2,15 @@ use std::time::Duration;
 
 use illico_machine::exit_samples::Sample;
 use illico_machine::guest_log::Record;
-use illico_machine::timeline;
+use illico_machine::spans;
 
 use super::*;
 use crate::show::timeline::accounted::Gap;
 
 const MS: u64 = 1_000_000;
 
-fn recorded() -> Recorded {
-    let one = |name: &'static str, thread: &str, begin: u64, end: u64| timeline::Span {
+fn recorded(log: Vec<Record>) -> Recorded {
+    let one = |name: &'static str, thread: &str, begin: u64, end: u64| spans::Span {
         name: name.into(),
         detail: String::new(),
         thread: thread.to_owned(),
@@ -27,16 +27,18 @@ fn recorded() -> Recorded {
             one(ENDED, "main", 80, 80),
         ],
         left_out: 0,
-        guest_clock_zero: Some(3 * MS as i64),
-        exits: Some(ExitSamples {
-            samples: vec![
-                Sample { at: 8 * MS, reasons: [0; 8], parties: vec![0], halted: 0 },
-                Sample { at: 10 * MS, reasons: [1, 2, 4, 3, 0, 0, 0, 9], parties: vec![5], halted: 7 },
-            ],
-            parties: vec!["uart".into()],
-            pages: None,
+        machine: Some(Timeline {
+            guest_clock_zero: Some(3 * MS as i64),
+            log,
+            exits: ExitSamples {
+                samples: vec![
+                    Sample { at: 8 * MS, reasons: [0; 8], parties: vec![0], halted: 0 },
+                    Sample { at: 10 * MS, reasons: [1, 2, 4, 3, 0, 0, 0, 9], parties: vec![5], halted: 7 },
+                ],
+                parties: vec!["uart".into()],
+                pages: None,
+            },
         }),
-        ..Recorded::default()
     }
 }
 
@@ -58,7 +60,7 @@ fn log() -> Vec<Record> {
 fn story() -> Story {
     let origin =
         Origin { named: Duration::from_millis(5), unnamed: Duration::from_millis(1), uncertain: Duration::ZERO };
-    Story::tell(&Recorded { log: log(), ..recorded() }, 90 * MS, &origin)
+    Story::tell(&recorded(log()), 90 * MS, &origin)
 }
 
 fn find<'a>(story: &'a Story, lane: &str, name: &str) -> &'a Span {
@@ -135,7 +137,7 @@ fn a_guest_that_lies_about_time_stays_between_its_beginning_and_its_end() {
         (0, "kvm-clock: using sched offset of 18446744073709551615 cycles"),
     ];
     let log = log.map(|(at, text)| Record { at, text: text.as_bytes().to_vec() }).to_vec();
-    let story = Story::tell(&Recorded { log, ..recorded() }, 90 * MS, &Origin::default());
+    let story = Story::tell(&recorded(log), 90 * MS, &Origin::default());
     for span in story.spans.iter().filter(|span| [LOG, GUEST].contains(&span.lane.as_str())) {
         assert!(8 * MS <= span.begin && span.end <= 80 * MS, "{span:?}");
     }
@@ -143,7 +145,7 @@ fn a_guest_that_lies_about_time_stays_between_its_beginning_and_its_end() {
 
 #[test]
 fn without_a_log_there_is_the_monitors_part() {
-    let story = Story::tell(&recorded(), 90 * MS, &Origin::default());
+    let story = Story::tell(&recorded(Vec::new()), 90 * MS, &Origin::default());
     assert_eq!(story.guest_clock, None);
     assert_eq!(story.accounted.until, ENDED);
     assert_eq!(story.accounted.named, 8 * MS);

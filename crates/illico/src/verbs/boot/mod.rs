@@ -15,7 +15,6 @@ use illico_launch::boot::{Finished, Plan, Prepared, Supplies};
 use illico_machine::build::Start;
 use illico_machine::config::Config;
 use illico_machine::control::End;
-use illico_machine::timeline::{span, timed};
 use illico_virtio::complaints::say;
 
 pub use self::trace::Trace;
@@ -158,8 +157,9 @@ pub struct Job<'a> {
 /// Boots the machine that the options describe and waits for its end.
 pub fn run(options: &Boot, began: Instant) -> Result<Status, Failure> {
     let recording = Recording::begin(&options.timeline, began)?;
-    let start = illico_launch::begin();
-    let mut config = timed("read the options", || configure::from(options))?;
+    let spans = Recording::spans(recording.as_ref());
+    let start = illico_launch::begin(&spans);
+    let mut config = spans.timed("read the options", || configure::from(options))?;
     if let Some(recording) = &recording {
         recording.ask_for_initcalls(&mut config);
     }
@@ -184,9 +184,11 @@ pub fn boot(
     let maps_files = !config.pmem.is_empty();
     let mut accounting = Accounting::asked(accounting)?;
     let kernel = built_in(&config.kernel)?;
-    let opened = timed("open the console", || console::open(config.console))?;
+    let spans = Recording::spans(recording.as_ref());
+    let opened = spans.timed("open the console", || console::open(config.console))?;
     let console::Opened { device, uart, joint } = opened;
-    let supplies = Supplies { start: Some(start), kernel, console: device, uart, ..Supplies::default() };
+    let supplies =
+        Supplies { start: Some(start), kernel, console: device, uart, spans: spans.clone(), ..Supplies::default() };
     let plan = Plan { config, name: name.cloned() };
     let mut prepared = plan.prepare(supplies).map_err(naming::of_launch)?;
     accounting.check(prepared.machine())?;
@@ -198,7 +200,7 @@ pub fn boot(
     if let Some(recording) = &mut recording {
         recording.create()?;
     }
-    let attaching = span("watch the terminal and signals");
+    let attaching = spans.open("watch the terminal and signals");
     let signals = signals::attach(prepared.machine_mut(), stop_timeout)?;
     let raw = joint.attach(prepared.machine_mut())?;
     if maps_files {
@@ -208,7 +210,8 @@ pub fn boot(
     let finished = prepared.run();
     // Before anything is said.
     drop(raw);
-    let finished = finished.map_err(naming::of_launch)?;
+    let mut finished = finished.map_err(naming::of_launch)?;
+    let timeline = finished.take_timeline();
     signals.end();
     tell(finished.end());
     if !finished.left_behind().is_empty() {
@@ -227,7 +230,7 @@ pub fn boot(
         accounting.tell(&report, &excess)?;
     }
     if let Some(recording) = recording {
-        recording.finish()?;
+        recording.finish(timeline)?;
     }
     Ok(status)
 }

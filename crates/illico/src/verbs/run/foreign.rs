@@ -43,7 +43,7 @@ fn is_elf(path: &Path) -> bool {
 /// Boots it.
 pub fn boot(options: &Run, kernel: &Path, words: &Words, began: Instant) -> Result<Status, Failure> {
     let recording = Recording::begin(&options.timeline, began)?;
-    let start = illico_launch::begin();
+    let start = illico_launch::begin(&Recording::spans(recording.as_ref()));
     let config = config(options, kernel, words)?;
     if options.verbose {
         output::say(&format!("{} is not Linux, so this is: {}", kernel.display(), same_as(options, &config)));

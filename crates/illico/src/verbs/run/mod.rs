@@ -18,7 +18,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::Args;
 use illico_launch::{Finished, Kernel, Outcome, Prepared, Streams, Supplies};
-use illico_machine::timeline::timed;
 use illico_protocol::Limit;
 
 use crate::failure::Failure;
@@ -172,8 +171,9 @@ pub fn run(options: &Run, called: &Called) -> Result<Status, Failure> {
     }
     let recording = Recording::begin(&options.timeline, called.began)?;
     // Before the options are looked at, since it takes time elsewhere; reported after what is wrong with them.
-    let start = Some(illico_launch::begin());
-    let mut plan = timed("decide on image, kernel and devices", || options::plan(options, words))?;
+    let spans = Recording::spans(recording.as_ref());
+    let start = Some(illico_launch::begin(&spans));
+    let mut plan = spans.timed("decide on image, kernel and devices", || options::plan(options, words))?;
     if let Some(recording) = &recording {
         recording.ask_for_initcalls(&mut plan.config);
     }
@@ -184,7 +184,8 @@ pub fn run(options: &Run, called: &Called) -> Result<Status, Failure> {
         true => Some(stderr().as_fd().try_clone_to_owned()?),
         false => None,
     };
-    let prepared = plan.prepare(Supplies { start, console, ..Supplies::default() }).map_err(naming::of_launch)?;
+    let prepared =
+        plan.prepare(Supplies { start, console, spans, ..Supplies::default() }).map_err(naming::of_launch)?;
     live(options, prepared, accounting, recording)
 }
 
@@ -228,7 +229,8 @@ fn live(
     // Before anything is printed.
     drop(raw);
     over.store(true, Ordering::SeqCst);
-    let finished = finished.map_err(naming::of_launch)?;
+    let mut finished = finished.map_err(naming::of_launch)?;
+    let timeline = finished.timeline.take();
     explain(&finished, &kernel);
     let report = finished.report.clone();
     let excess = accounting.excess(&report)?;
@@ -240,7 +242,7 @@ fn live(
     finished.record(status).map_err(naming::of_launch)?;
     accounting.tell(&report, &excess)?;
     if let Some(recording) = recording {
-        recording.finish()?;
+        recording.finish(timeline)?;
     }
     Ok(Status::Command(status))
 }
