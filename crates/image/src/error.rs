@@ -7,7 +7,7 @@ use crate::digest::Digest;
 use crate::erofs::WriteError;
 use crate::layer::EntryError;
 use crate::oci::DocumentError;
-use crate::registry::RegistryError;
+use crate::registry::error::RegistryError;
 use crate::tar::TarError;
 
 /// Why there is no image.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use illico_virtio::event_loop::LoopHandle;
 
-use crate::control::{End, Ending};
+use crate::ending::{End, Ending};
 
 /// How long threads may take to come back once a person ended the machine. Together with what follows it stays below the
 /// two seconds within which a person's wish takes effect.

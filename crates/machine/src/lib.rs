@@ -14,6 +14,7 @@ pub mod config;
 pub mod control;
 mod deadlines;
 pub mod devices;
+mod ending;
 pub mod exit_samples;
 pub mod exits;
 pub mod first_look;

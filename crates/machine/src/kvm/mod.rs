@@ -4,7 +4,9 @@
 //! in the kernel, the IOAPIC ours (split irqchip), no PIC, no PIT. There is no trait over hypervisors,
 //! because there is one.
 
+mod core;
 mod cpuid;
+mod inside;
 mod kick;
 mod msr;
 mod registers;

@@ -13,11 +13,11 @@ use std::sync::Arc;
 use illico_memory::GuestAddress;
 use kvm_bindings as kvm;
 use kvm_bindings::kvm_run;
-use kvm_ioctls::VcpuFd;
 
-use super::kick::Inside;
+use super::core::Core;
+use super::inside::{self, Inside};
 use super::run_page::RunPage;
-use super::{CpuModel, Kick, KvmError, Registers, Stats, StatsReader, Vm, kick, msr, registers, stats};
+use super::{CpuModel, Kick, KvmError, Registers, Stats, StatsReader, Vm, msr, registers, stats};
 use crate::boot;
 
 /// `_IO(KVMIO, 0x80)`
@@ -159,15 +159,6 @@ enum Access {
     Port { read: bool, port: u16, size: u8, at: usize, left: u32 },
 }
 
-/// What a vCPU shares with those who kick it.
-pub(super) struct Core {
-    pub(super) page: RunPage,
-    pub(super) inside: Inside,
-    fd: VcpuFd,
-    /// Keeps guest memory mapped as long as a vCPU can touch it.
-    vm: Arc<Vm>,
-}
-
 /// A virtual CPU. It may be made in one thread and run in another.
 pub struct Vcpu {
     core: Arc<Core>,
@@ -177,7 +168,7 @@ pub struct Vcpu {
 impl Vcpu {
     pub(super) fn create(vm: &Arc<Vm>, index: u8, model: &CpuModel) -> Result<Self, KvmError> {
         let failed = |what: &str| KvmError::refused(format!("{what} of vCPU {index}"));
-        kick::install_handler().map_err(|source| KvmError::Refused {
+        inside::install_handler().map_err(|source| KvmError::Refused {
             attempt: "install the handler of the signal that kicks vCPUs".into(),
             source,
         })?;
