@@ -4,7 +4,9 @@
 
 use illico_fuzz::kernel::{BzImage, file};
 use illico_image::kernels::{Cache, elf, untimed};
-use illico_machine::boot::{Acpi, CommandLine, Sources, load};
+use illico_machine::arch::acpi::Acpi;
+use illico_machine::boot::{CommandLine, Sources, load};
+use illico_machine::spans::Spans;
 use illico_memory::{Layout, Pages, Ram};
 use libfuzzer_sys::fuzz_target;
 
@@ -22,6 +24,7 @@ fuzz_target!(|plan: BzImage| {
         command_line: &CommandLine::new(),
         acpi: &acpi,
         protocol: None,
+        spans: &Spans::default(),
     };
     let _ = MEMORY.with(|ram| load(ram, &sources));
 });

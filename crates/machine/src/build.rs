@@ -4,9 +4,9 @@
 
 use std::fs::File;
 use std::io;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, OnceLock};
 
-use illico_memory::{Access, GuestAddress, Layout, MapError, Mapping, Pages, Ram, Region};
+use illico_memory::{Access, Layout, MapError, Mapping, Pages, Ram, Region};
 use illico_virtio::device::{Device, DeviceError, DeviceMemory};
 use illico_virtio::event_loop::{EventLoop, LoopHandle};
 use illico_virtio::interrupt::Interrupt;
@@ -14,25 +14,22 @@ use illico_virtio::transport::core::Core;
 use illico_virtio::transport::mmio::{MmioTransport, PAGE};
 use illico_virtio::transport::pci::{BAR_MEMORY, PciTransport};
 
-use crate::boot::acpi::{self, MmioDevice};
+use crate::arch::kvm::{CpuModel, Supported};
+use crate::arch::{Platform, acpi};
 use crate::boot::cmdline::CommandLineError;
-use crate::boot::places::Range;
-use crate::boot::{self, Acpi, CommandLine, LoadError, Sources, cmdline};
+use crate::boot::{self, LoadError, Sources};
 use crate::bus::Bus;
-use crate::config::{Announce, Config, Console, Feature, HugePages, Size, Transport};
+use crate::config::{Config, Feature, HugePages, Size, Transport};
 use crate::control::{Control, Ending};
 use crate::deadlines::Deadlines;
+use crate::describe::{self, Gsis, has_lines};
 use crate::devices::{self, Opened};
-use crate::first_look::FirstLook;
 use crate::irq::{DeviceVectors, Irqs};
-use crate::kvm::{CpuModel, Kvm, KvmError, Supported, Vcpu, Vm, VmOptions};
-use crate::legacy::ioapic::{self, Ioapic};
-use crate::legacy::rtc::Rtc;
-use crate::legacy::serial::Serial;
+use crate::kvm::{Kvm, KvmError, Vcpu, Vm, VmOptions};
 use crate::live::{Page, Shape};
 use crate::loop_thread::{self, LoopThread};
 use crate::machine::{History, Machine, Seen};
-use crate::mmio::{self, MmioBus};
+use crate::mmio::MmioBus;
 use crate::pci::{self, Ecam, PciBus};
 use crate::spans::Spans;
 use crate::timeline;
@@ -130,34 +127,6 @@ fn host(attempt: &'static str) -> impl FnOnce(io::Error) -> BuildError {
     move |source| BuildError::Host { attempt, source }
 }
 
-/// Which GSI belongs to what: pins of the IOAPIC first, MSI-X vectors behind them.
-struct Gsis {
-    power_button: u32,
-    uart: Option<u32>,
-    /// That of the first device, where devices have lines.
-    first_device: u32,
-    pins: u32,
-}
-
-impl Gsis {
-    fn of(config: &Config, uart: bool, devices: usize) -> Self {
-        let power_button = 0;
-        let uart = uart.then_some(1);
-        let first_device = 1 + u32::from(uart.is_some());
-        let lines = if has_lines(config) { devices as u32 } else { 0 };
-        Self { power_button, uart, first_device, pins: first_device + lines }
-    }
-
-    fn mmio_device(&self, index: u32) -> MmioDevice {
-        MmioDevice { base: mmio::page(index as usize).0 as u32, gsi: self.first_device + index }
-    }
-}
-
-/// Whether devices raise lines of the IOAPIC.
-fn has_lines(config: &Config) -> bool {
-    config.transport == Transport::Mmio || config.without.contains(&Feature::Msix)
-}
-
 /// KVM, opened, and the devices' thread, which asks it meanwhile for what takes longest.
 #[derive(Debug)]
 pub struct Start {
@@ -173,7 +142,7 @@ impl Start {
         let supported: Arc<OnceLock<Option<Supported>>> = Arc::default();
         let (asked, answer) = (kvm.clone(), Arc::clone(&supported));
         let ask = move || {
-            answer.get_or_init(|| Supported::ask(&asked).ok());
+            answer.get_or_init(|| asked.supported().ok());
         };
         let main_thread = kvm
             .spans()
@@ -206,7 +175,7 @@ pub fn build(config: &Config, start: Start, parts: Parts) -> Result<Machine, Bui
             BuildError::Ram { memory, pages, source }
         }),
     })?;
-    let vm = Arc::new(kvm.create_vm(&VmOptions { ioapic_pins: gsis.pins })?);
+    let vm = Arc::new(kvm.create_vm(&VmOptions { interrupt_pins: gsis.pins })?);
     vm.map_ram(&ram)?;
     let vectors: u32 = if has_lines(config) { 0 } else { opened.iter().map(vectors).sum() };
     let wiring = spans.open("put the devices on the bus");
@@ -242,27 +211,17 @@ pub fn build(config: &Config, start: Start, parts: Parts) -> Result<Machine, Bui
     };
     let Assembly { loops, seen, .. } = assembly;
 
-    let page = Mapping::anonymous(ioapic::SIZE, Pages::Small)?;
-    let page = FirstLook::new(Arc::clone(&vm), ioapic::BASE, page);
-    let ioapic = Ioapic::new(page, Arc::clone(&irqs), gsis.pins);
-    let serial = match (parts.uart, gsis.uart) {
-        (Some(out), Some(gsi)) => {
-            let irqs = Arc::clone(&irqs);
-            Some(Mutex::new(Serial::new(move || irqs.raise(gsi), out)))
-        }
-        _ => None,
-    };
-    let rtc = config.rtc.then(|| Mutex::new(Rtc::new()));
-    let bus = Arc::new(Bus { pci, mmio, ioapic: Mutex::new(ioapic), serial, rtc });
+    let platform = Platform::new(&vm, &irqs, gsis.pins, gsis.uart.zip(parts.uart), config.rtc)?;
+    let bus = Arc::new(Bus { pci, mmio, platform });
     drop(wiring);
 
     let loaded = spans.timed("load the guest", || load(config, &ram, &parts.files, &gsis, &bus, &spans))?;
     let making = spans.open("make the vCPUs");
     // A host that is busy elsewhere may not have let the thread begin: then it is asked here.
-    let model = match spans.timed("wait for KVM's CPUID", || supported.get_or_init(|| Supported::ask(&kvm).ok())) {
+    let model = match spans.timed("wait for KVM's CPUID", || supported.get_or_init(|| kvm.supported().ok())) {
         Some(supported) => CpuModel::new(supported, config.cpus),
         // Once more, for what KVM says to it.
-        None => CpuModel::new(&Supported::ask(&kvm)?, config.cpus),
+        None => CpuModel::new(&kvm.supported()?, config.cpus),
     };
     let created: Result<Vec<_>, _> = (0..config.cpus).map(|index| vm.create_vcpu(index, &model)).collect();
     let created = created?;
@@ -303,55 +262,16 @@ fn load(
     bus: &Bus,
     spans: &Spans,
 ) -> Result<boot::Loaded, BuildError> {
-    let mmio: Vec<_> =
-        (0..bus.mmio.as_ref().map_or(0, MmioBus::len) as u32).map(|index| gsis.mmio_device(index)).collect();
-    let acpi = Acpi {
-        cpus: config.cpus,
-        pci: bus.pci.as_ref().map(|bus| acpi::Pci {
-            ecam: range(pci::ECAM, pci::ECAM_SIZE),
-            window32: range(pci::WINDOW, pci::WINDOW_SIZE),
-            window64: None,
-            pins: match config.without.contains(&Feature::Msix) {
-                true => (0..bus.len() as u32).map(|n| (n as u8 + 1, gsis.first_device + n)).collect(),
-                false => Vec::new(),
-            },
-        }),
-        mmio: if config.announce == Announce::Acpi { mmio.clone() } else { Vec::new() },
-        uart_gsi: gsis.uart,
-        power_button_gsi: Some(gsis.power_button),
-        rtc: bus.rtc.is_some(),
-        pvpanic: true,
-    };
-    let console = match config.console {
-        Console::Virtio => cmdline::Console::Virtio,
-        Console::Uart => cmdline::Console::Uart,
-        Console::None => cmdline::Console::None,
-    };
-    let mut command_line = if config.default_cmdline {
-        CommandLine::with_defaults(cmdline::Machine { console, pci: bus.pci.is_some() })
-    } else {
-        CommandLine::new()
-    };
-    if config.announce == Announce::Cmdline {
-        for device in &mmio {
-            let word = format!("virtio_mmio.device=4K@{:#x}:{}", device.base, device.gsi);
-            command_line.push(&word).map_err(BuildError::CommandLine)?;
-        }
-    }
-    command_line.push(&config.cmdline).map_err(BuildError::CommandLine)?;
+    let command_line = describe::command_line(config, gsis, bus).map_err(BuildError::CommandLine)?;
     let sources = Sources {
         kernel: &files.kernel,
         initrd: files.initrd.as_ref(),
         command_line: &command_line,
-        acpi: &acpi,
+        acpi: &describe::acpi(config, gsis, bus),
         protocol: None,
         spans,
     };
     Ok(boot::load(ram, &sources)?)
-}
-
-fn range(start: GuestAddress, size: u64) -> Range {
-    Range { start: start.0, end: start.0 + size }
 }
 
 fn vectors(opened: &Opened) -> u32 {

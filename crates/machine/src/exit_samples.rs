@@ -158,6 +158,7 @@ fn reasons_of(values: &[u64], kicks: u64) -> ([u64; REASONS.len()], u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::arch::{Part, PlatformAccess};
 
     #[test]
     fn what_no_source_explains_is_unaccounted() {
@@ -178,7 +179,7 @@ mod tests {
     #[test]
     fn exits_that_came_up_are_sampled_where_kvm_tells_nothing() {
         let exits = Arc::new(VcpuExits::new(1));
-        exits.count(Party::Uart, Access::PortWrite);
+        exits.count(Party::Platform(Part::Uart), Access::Platform(PlatformAccess::PortWrite));
         exits.count(Party::Device(0), Access::MmioWrite);
         exits.count(Party::Device(0), Access::MmioRead);
         let sampler =

@@ -5,37 +5,44 @@
 
 use illico_memory::{Counter, Counters};
 
+use crate::arch::{Part, PlatformAccess};
+
 /// Who answered an exit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Party {
-    /// Nobody is at that port or address.
-    Nobody,
+    /// The port or address is unclaimed.
+    Unclaimed,
     /// PCI configuration space.
     PciConfig,
-    /// The IOAPIC.
-    Ioapic,
-    /// The sleep, reset and panic registers.
-    Acpi,
-    /// The UART.
-    Uart,
-    /// The real-time clock.
-    Rtc,
+    /// A part of the architecture's platform.
+    Platform(Part),
     /// The VirtIO device of that number.
     Device(u16),
 }
 
+/// Those of [`Party::FIXED`] that every architecture has.
+const COMMON: [Party; 2] = [Party::Unclaimed, Party::PciConfig];
+
 impl Party {
     /// Those that are not devices, in the order of the table.
-    pub const FIXED: [Self; 6] = [Self::Nobody, Self::PciConfig, Self::Ioapic, Self::Acpi, Self::Uart, Self::Rtc];
+    pub const FIXED: [Self; COMMON.len() + Part::ALL.len()] = {
+        let mut fixed = [Self::Unclaimed; COMMON.len() + Part::ALL.len()];
+        let mut row = 0;
+        while row < fixed.len() {
+            fixed[row] = match row.checked_sub(COMMON.len()) {
+                None => COMMON[row],
+                Some(part) => Self::Platform(Part::ALL[part]),
+            };
+            row += 1;
+        }
+        fixed
+    };
 
     fn row(self) -> usize {
         match self {
-            Self::Nobody => 0,
+            Self::Unclaimed => 0,
             Self::PciConfig => 1,
-            Self::Ioapic => 2,
-            Self::Acpi => 3,
-            Self::Uart => 4,
-            Self::Rtc => 5,
+            Self::Platform(part) => COMMON.len() + part as usize,
             Self::Device(index) => Self::FIXED.len() + usize::from(index),
         }
     }
@@ -43,12 +50,9 @@ impl Party {
     /// The name in tables and JSON, but for devices, which have names of their own.
     pub fn name(self) -> &'static str {
         match self {
-            Self::Nobody => "nobody",
+            Self::Unclaimed => "nobody",
             Self::PciConfig => "pci-config",
-            Self::Ioapic => "ioapic",
-            Self::Acpi => "acpi",
-            Self::Uart => "uart",
-            Self::Rtc => "rtc",
+            Self::Platform(part) => part.name(),
             Self::Device(_) => "device",
         }
     }
@@ -57,25 +61,40 @@ impl Party {
 /// How the guest reached for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
-    /// `in`
-    PortRead,
-    /// `out`
-    PortWrite,
-    /// A load from memory that is none.
+    /// A way that only this architecture has.
+    Platform(PlatformAccess),
+    /// A load from an address without memory.
     MmioRead,
-    /// A store to memory that is none, or that is read-only.
+    /// A store to an address without memory, or with memory that is read-only.
     MmioWrite,
 }
 
 impl Access {
     /// All of them, in the order of the table.
-    pub const ALL: [Self; 4] = [Self::PortRead, Self::PortWrite, Self::MmioRead, Self::MmioWrite];
+    pub const ALL: [Self; PlatformAccess::ALL.len() + 2] = {
+        let mut all = [Self::MmioRead; PlatformAccess::ALL.len() + 2];
+        let mut column = 0;
+        while column < PlatformAccess::ALL.len() {
+            all[column] = Self::Platform(PlatformAccess::ALL[column]);
+            column += 1;
+        }
+        all[column + 1] = Self::MmioWrite;
+        all
+    };
+
+    /// Its place in [`Access::ALL`].
+    pub fn column(self) -> usize {
+        match self {
+            Self::Platform(access) => access as usize,
+            Self::MmioRead => PlatformAccess::ALL.len(),
+            Self::MmioWrite => PlatformAccess::ALL.len() + 1,
+        }
+    }
 
     /// The name in tables and JSON.
     pub fn name(self) -> &'static str {
         match self {
-            Self::PortRead => "port-read",
-            Self::PortWrite => "port-write",
+            Self::Platform(access) => access.name(),
             Self::MmioRead => "mmio-read",
             Self::MmioWrite => "mmio-write",
         }
@@ -104,17 +123,37 @@ impl VcpuExits {
     /// Counts one access.
     #[inline]
     pub fn count(&self, party: Party, access: Access) {
-        self.table.add(party.row() * Access::ALL.len() + access as usize, 1);
+        self.table.add(party.row() * Access::ALL.len() + access.column(), 1);
     }
 
     /// How often `party` was reached by `access`.
     pub fn get(&self, party: Party, access: Access) -> u64 {
-        self.table.get(party.row() * Access::ALL.len() + access as usize)
+        self.table.get(party.row() * Access::ALL.len() + access.column())
     }
 
     /// The whole table now, a row a party.
     pub fn rows(&self) -> Vec<[u64; Access::ALL.len()]> {
         let row = |party| std::array::from_fn(|access| self.table.get(party * Access::ALL.len() + access));
         (0..self.table.len() / Access::ALL.len()).map(row).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_and_columns_are_places_in_the_lists() {
+        assert!(Party::FIXED.into_iter().enumerate().all(|(row, party)| party.row() == row));
+        assert!(Access::ALL.into_iter().enumerate().all(|(column, access)| access.column() == column));
+        assert_eq!(Party::Device(0).row(), Party::FIXED.len());
+    }
+
+    /// Files that others have written hold these names.
+    #[test]
+    fn names_are_those_of_the_schema() {
+        let parties = Party::FIXED.map(Party::name);
+        assert_eq!(parties, ["nobody", "pci-config", "ioapic", "acpi", "uart", "rtc"]);
+        assert_eq!(Access::ALL.map(Access::name), ["port-read", "port-write", "mmio-read", "mmio-write"]);
     }
 }

@@ -22,7 +22,7 @@ use memchr::memmem;
 use zerocopy::FromBytes;
 use zerocopy::little_endian::U64;
 
-use crate::boot::places::Range;
+use crate::boot::range::Range;
 
 /// Where the guest's kernel may keep its log: in itself, or, if the command line asks for a larger one, in what it
 /// allocates first, the end of memory.

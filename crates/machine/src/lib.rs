@@ -7,12 +7,14 @@
 
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests start threads as they like"))]
 
+pub mod arch;
 pub mod boot;
 pub mod build;
 pub mod bus;
 pub mod config;
 pub mod control;
 mod deadlines;
+mod describe;
 pub mod devices;
 mod ending;
 pub mod exit_samples;
@@ -22,7 +24,6 @@ pub mod guest_log;
 pub mod irq;
 pub mod kicks;
 pub mod kvm;
-pub mod legacy;
 pub mod live;
 pub mod loop_thread;
 pub mod machine;

@@ -56,7 +56,7 @@ pub struct Machine {
 pub struct History {
     pub(crate) spans: Spans,
     pub(crate) guest_clock_zero: Option<i64>,
-    pub(crate) log_places: Vec<boot::places::Range>,
+    pub(crate) log_places: Vec<boot::range::Range>,
 }
 
 /// What is looked at of a device while it runs and afterwards.
@@ -181,7 +181,7 @@ impl Machine {
     /// Takes what is typed for the UART, if the machine has one.
     pub fn uart_input(&self) -> impl FnMut(&[u8]) + Send + 'static {
         let bus = Arc::clone(&self.bus);
-        move |bytes| bus.type_into_uart(bytes)
+        move |bytes| bus.platform.type_into_uart(bytes)
     }
 
     /// Runs the machine until it ends, with the control loop on this thread.

@@ -184,7 +184,7 @@ impl Report {
         for (row, party) in parties.iter().enumerate() {
             for access in Access::ALL {
                 let counts = vcpus.iter().filter_map(|vcpu| vcpu.table.get(row));
-                let exits = counts.map(|row| row[access as usize]).fold(0, u64::saturating_add);
+                let exits = counts.map(|row| row[access.column()]).fold(0, u64::saturating_add);
                 if exits > 0 {
                     monitor.push(MonitorRow { party: party.clone(), access: access.name().into(), exits });
                 }
@@ -200,13 +200,14 @@ impl Report {
 }
 
 fn vcpu_report(figures: &VcpuFigures, kicks: Option<u64>) -> VcpuReport {
-    // A page that is read while it is written, or by somebody else, may hold anything: no sum may overflow.
-    let all = |accesses: [Access; 2]| {
-        let counts = figures.table.iter().flat_map(|row| accesses.map(|access| row[access as usize]));
+    // A page that is read while it is written, or that another program writes, may hold anything: no sum may overflow.
+    let all = |is_wanted: fn(&Access) -> bool| {
+        let accesses = Access::ALL.into_iter().filter(is_wanted);
+        let counts = accesses.flat_map(|access| figures.table.iter().map(move |row| row[access.column()]));
         counts.fold(0, u64::saturating_add)
     };
-    let port = all([Access::PortRead, Access::PortWrite]);
-    let mmio = all([Access::MmioRead, Access::MmioWrite]);
+    let port = all(|access| matches!(access, Access::Platform(_)));
+    let mmio = all(|access| !matches!(access, Access::Platform(_)));
     let VcpuFigures { eoi, interrupted, .. } = *figures;
     let stat = |name: &str| figures.kernel.get(name);
     let row = |reason: &'static str, monitor, kernel| ReasonRow { reason: reason.into(), monitor, kernel };

@@ -1,15 +1,16 @@
-//! The thread of one vCPU: run, look why it came back, answer, run again.
+//! The thread of one vCPU: runs it, answers the exit, runs it again.
 
 use std::sync::Arc;
 
 use illico_memory::{GuestAddress, Ram};
 
-use crate::boot::warm_mark;
+use crate::arch::boot::warm_mark;
+use crate::arch::kvm::PlatformExit;
+use crate::arch::{Answer, PowerRequest};
 use crate::bus::Bus;
 use crate::control::{End, Ending};
-use crate::exits::{Access, VcpuExits};
+use crate::exits::{Access, Party, VcpuExits};
 use crate::kvm::{Entry, Exit, Vcpu};
-use crate::legacy::acpi_ports::Wish;
 
 /// Everything that a vCPU's thread needs.
 pub struct VcpuThread {
@@ -33,34 +34,12 @@ impl VcpuThread {
         let mut entry = Entry::Resume;
         while !self.ending.is_reached() {
             entry = match self.vcpu.run(entry) {
-                Exit::PortRead { port, .. } => {
-                    let (value, party) = self.bus.read_port(port);
-                    self.exits.count(party, Access::PortRead);
-                    Entry::Read(value.into())
-                }
-                Exit::PortWrite { port, value, .. } => {
-                    let (wish, party) = self.bus.write_port(port, value);
-                    self.exits.count(party, Access::PortWrite);
-                    if let Some(wish) = wish {
-                        self.ending.reach(match wish {
-                            Wish::PowerOff => End::PowerOff,
-                            Wish::Reset if warm_mark::is_set(&self.ram) => End::Panicked,
-                            Wish::Reset => End::Reset,
-                            Wish::Panicked => End::Panicked,
-                        });
-                    }
-                    Entry::Resume
-                }
+                Exit::Platform(exit) => self.answer(&exit),
                 Exit::MmioRead { at, size } => self.read(at, size),
                 Exit::MmioWrite { at, size, value } => {
                     let bytes = value.to_le_bytes();
                     let party = self.bus.write(at, &bytes[..usize::from(size).min(8)]);
                     self.exits.count(party, Access::MmioWrite);
-                    Entry::Resume
-                }
-                Exit::IoapicEoi { .. } => {
-                    // Our pins are edges: there is no level to lower.
-                    self.exits.eoi.add(1);
                     Entry::Resume
                 }
                 Exit::Interrupted => {
@@ -74,6 +53,29 @@ impl VcpuThread {
             };
         }
         self.vcpu
+    }
+
+    /// Answers an exit that only this architecture has, and ends the machine if the guest asks for that by it.
+    fn answer(&self, exit: &PlatformExit) -> Entry {
+        match self.bus.platform.answer(exit) {
+            Answer::Access { access, part, entry, request } => {
+                let party = part.map_or(Party::Unclaimed, Party::Platform);
+                self.exits.count(party, Access::Platform(access));
+                if let Some(request) = request {
+                    self.ending.reach(match request {
+                        PowerRequest::PowerOff => End::PowerOff,
+                        PowerRequest::Reset if warm_mark::is_set(&self.ram) => End::Panicked,
+                        PowerRequest::Reset => End::Reset,
+                        PowerRequest::Panicked => End::Panicked,
+                    });
+                }
+                entry
+            }
+            Answer::EndOfInterrupt => {
+                self.exits.eoi.add(1);
+                Entry::Resume
+            }
+        }
     }
 
     fn read(&self, at: GuestAddress, size: u8) -> Entry {

@@ -20,7 +20,6 @@ use crate::reference::Reference;
 use crate::verified::{Verified, WrongContent};
 use blob::Blob;
 use client::Client;
-pub use credentials::HelperError;
 pub use error::RegistryError;
 
 /// The image of a registry, but for its layers, which are asked for as they are read.

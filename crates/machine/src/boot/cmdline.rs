@@ -5,7 +5,7 @@
 
 use illico_memory::{OutOfRam, Ram};
 
-use super::places::COMMAND_LINE;
+use crate::arch::boot::places::COMMAND_LINE;
 
 /// `COMMAND_LINE_SIZE` of Linux on x86, the final NUL included.
 pub const COMMAND_LINE_SIZE: usize = 2048;

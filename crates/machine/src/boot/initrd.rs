@@ -9,7 +9,8 @@ use std::os::fd::AsFd;
 
 use illico_memory::{GuestAddress, Ram};
 
-use super::places::{self, PAGE, Range};
+use super::range::Range;
+use crate::arch::boot::places::{self, PAGE};
 
 /// Below this no initrd is placed: it would lie among the boot data.
 const FLOOR: u64 = 1 << 20;

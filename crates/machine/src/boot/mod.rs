@@ -1,34 +1,29 @@
 //! From an ELF kernel to guest memory that a vCPU can be entered at.
 //!
-//! [`elf`] loads the kernel, [`initrd`] and [`cmdline`] go beside it at the [`places`] that the memory map follows from,
-//! [`acpi`] describes the machine, and [`pvh`] or [`linux64`] writes what the guest reads first. What comes out is an
+//! [`elf`] loads the kernel, [`initrd`] and [`cmdline`] go beside it at the architecture's [`places`], ACPI tables describe
+//! the machine, and [`pvh`] or [`linux64`] writes what the guest reads first. What comes out is an
 //! [`Entry`]: registers are the work of `kvm`. Kernels in other forms than ELF are not understood here: the caller unpacks
 //! them.
 
-pub mod acpi;
 pub mod cmdline;
 pub mod elf;
-mod entry;
 mod error;
 pub mod initrd;
-pub mod linux64;
-pub mod places;
-pub mod pvh;
+pub mod range;
 #[cfg(test)]
-mod testkit;
-pub mod warm_mark;
+pub(crate) mod testkit;
 
 use std::fs::File;
 
 use illico_memory::Ram;
 
-pub use self::acpi::Acpi;
 pub use self::cmdline::CommandLine;
-pub use self::entry::{BOOT_CS, BOOT_DS, BOOT_TSS, Entry};
 pub use self::error::LoadError;
 
 use self::elf::{Elf, Start};
-use self::places::Range;
+use self::range::Range;
+use crate::arch::acpi::Acpi;
+use crate::arch::boot::{Entry, linux64, places, pvh};
 use crate::guest_log;
 use crate::spans::Spans;
 

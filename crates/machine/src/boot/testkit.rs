@@ -7,22 +7,22 @@ use illico_memory::{GuestAddress, Layout, Pages, Ram};
 
 /// An ELF file to be: what a test does not care about has a value that boots.
 #[derive(Debug)]
-pub(super) struct Kernel {
-    pub(super) class: u8,
-    pub(super) machine: u16,
-    pub(super) kind: u16,
-    pub(super) entry: u64,
+pub(crate) struct Kernel {
+    pub(crate) class: u8,
+    pub(crate) machine: u16,
+    pub(crate) kind: u16,
+    pub(crate) entry: u64,
     /// Physical address, bytes in the file, bytes in memory.
-    pub(super) segments: Vec<(u64, Vec<u8>, u64)>,
+    pub(crate) segments: Vec<(u64, Vec<u8>, u64)>,
     /// The notes, and the alignment of their segment.
-    pub(super) notes: Option<(Vec<u8>, u64)>,
+    pub(crate) notes: Option<(Vec<u8>, u64)>,
     /// More program headers, of types that the loader knows or not.
-    pub(super) more: Vec<u32>,
+    pub(crate) more: Vec<u32>,
 }
 
 impl Kernel {
     /// 64 bits, one segment at 2 MiB, no notes.
-    pub(super) fn plain() -> Self {
+    pub(crate) fn plain() -> Self {
         Self {
             class: 2,
             machine: 62,
@@ -35,17 +35,17 @@ impl Kernel {
     }
 
     /// The same with a PVH entry.
-    pub(super) fn pvh() -> Self {
+    pub(crate) fn pvh() -> Self {
         Self { notes: Some((note(b"Xen\0", 18, &0x20_0001_u64.to_le_bytes(), 4), 4)), ..Self::plain() }
     }
 
     /// The same in 32 bits.
-    pub(super) fn pvh32() -> Self {
+    pub(crate) fn pvh32() -> Self {
         let notes = Some((note(b"Xen\0", 18, &0x20_0001_u32.to_le_bytes(), 4), 4));
         Self { class: 1, machine: 3, notes, ..Self::plain() }
     }
 
-    pub(super) fn bytes(&self) -> Vec<u8> {
+    pub(crate) fn bytes(&self) -> Vec<u8> {
         let wide = self.class == 2;
         let (header, each) = if wide { (64, 56) } else { (52, 32) };
         let number = |value: u64| if wide { value.to_le_bytes().to_vec() } else { value.to_le_bytes()[..4].to_vec() };
@@ -93,13 +93,13 @@ impl Kernel {
         file
     }
 
-    pub(super) fn file(&self) -> File {
+    pub(crate) fn file(&self) -> File {
         file(&self.bytes())
     }
 }
 
 /// A note as it stands in the file.
-pub(super) fn note(name: &[u8], kind: u32, desc: &[u8], align: usize) -> Vec<u8> {
+pub(crate) fn note(name: &[u8], kind: u32, desc: &[u8], align: usize) -> Vec<u8> {
     let mut note = Vec::new();
     for value in [name.len() as u32, desc.len() as u32, kind] {
         note.extend(value.to_le_bytes());
@@ -111,17 +111,17 @@ pub(super) fn note(name: &[u8], kind: u32, desc: &[u8], align: usize) -> Vec<u8>
     note
 }
 
-pub(super) fn file(bytes: &[u8]) -> File {
+pub(crate) fn file(bytes: &[u8]) -> File {
     let mut file = tempfile::tempfile().unwrap();
     file.write_all(bytes).unwrap();
     file
 }
 
-pub(super) fn ram(mib: u64) -> Ram {
+pub(crate) fn ram(mib: u64) -> Ram {
     Ram::new(&Layout::around_hole(mib << 20), Pages::Small).unwrap()
 }
 
-pub(super) fn bytes_at(ram: &Ram, at: u64, len: usize) -> Vec<u8> {
+pub(crate) fn bytes_at(ram: &Ram, at: u64, len: usize) -> Vec<u8> {
     let mut bytes = vec![0; len];
     ram.read(GuestAddress(at), &mut bytes).unwrap();
     bytes

@@ -9,7 +9,8 @@ use illico_memory::{GuestAddress, Layout, Mapping, Pages, Ram};
 use vmm_sys_util::eventfd::{EFD_NONBLOCK, EventFd};
 
 use super::*;
-use crate::boot;
+use crate::arch::boot::Entry as Start;
+use crate::arch::kvm::{CpuModel, PlatformExit};
 
 const CODE: u32 = 0x1000;
 const DATA: u32 = 0x2000;
@@ -29,12 +30,12 @@ struct Guest {
 /// A machine with 64 KiB of RAM whose only vCPU is about to run `code`.
 fn guest(code: &[&[u8]]) -> Guest {
     let kvm = kvm();
-    let vm = Arc::new(kvm.create_vm(&VmOptions { ioapic_pins: 2 }).unwrap());
+    let vm = Arc::new(kvm.create_vm(&VmOptions { interrupt_pins: 2 }).unwrap());
     let ram = Ram::new(&Layout::flat(0x1_0000), Pages::Small).unwrap();
     ram.write(GuestAddress(CODE.into()), &code.concat()).unwrap();
     vm.map_ram(&ram).unwrap();
-    let vcpu = vm.create_vcpu(0, &CpuModel::new(&Supported::ask(&kvm).unwrap(), 1)).unwrap();
-    vcpu.enter_at(&boot::Entry::Pvh { entry: CODE, start_info: GuestAddress(0x5157) }).unwrap();
+    let vcpu = vm.create_vcpu(0, &CpuModel::new(&kvm.supported().unwrap(), 1)).unwrap();
+    vcpu.enter_at(&Start::Pvh { entry: CODE, start_info: GuestAddress(0x5157) }).unwrap();
     Guest { ram, vm, vcpu }
 }
 
@@ -66,14 +67,14 @@ const UD2: [u8; 2] = [0x0f, 0x0b];
 const SPIN: [u8; 2] = [0xeb, 0xfe];
 
 fn done() -> Exit {
-    Exit::PortWrite { port: 0x99, size: 1, value: 0 }
+    Exit::Platform(PlatformExit::PortWrite { port: 0x99, size: 1, value: 0 })
 }
 
 impl Guest {
     /// Runs to the next exit, whose value (of al in the case of DONE) does not matter.
     fn run(&mut self, entry: Entry) -> Exit {
         match self.vcpu.run(entry) {
-            Exit::PortWrite { port: 0x99, size: 1, .. } => done(),
+            Exit::Platform(PlatformExit::PortWrite { port: 0x99, size: 1, .. }) => done(),
             exit => exit,
         }
     }
@@ -83,7 +84,10 @@ impl Guest {
 fn a_pvh_guest_starts_in_flat_protected_mode_with_the_start_info_in_ebx() {
     // mov eax, ebx
     let mut guest = guest(&[&[0x89, 0xd8], &mov_dx(0x505), &OUT_DX_EAX]);
-    assert_eq!(guest.run(Entry::Resume), Exit::PortWrite { port: 0x505, size: 4, value: 0x5157 });
+    assert_eq!(
+        guest.run(Entry::Resume),
+        Exit::Platform(PlatformExit::PortWrite { port: 0x505, size: 4, value: 0x5157 })
+    );
     let dump = guest.vcpu.registers().unwrap().to_string();
     assert!(dump.contains("rax 0000000000005157") && dump.contains("cs  0010  base 0  limit ffffffff"), "{dump}");
 }
@@ -107,10 +111,16 @@ fn the_64_bit_protocol_starts_in_long_mode_with_the_zero_page_in_rsi() {
     put(PML4 + 0x1000, (PML4 + 0x2000) | 3);
     put(PML4 + 0x2000, 0x83);
     let (zero_page, page_tables, gdt) = (GuestAddress(0x5158), GuestAddress(PML4), GuestAddress(GDT.into()));
-    let entry = boot::Entry::Linux64 { entry: CODE.into(), zero_page, page_tables, gdt, gdt_limit: 0x2f };
+    let entry = Start::Linux64 { entry: CODE.into(), zero_page, page_tables, gdt, gdt_limit: 0x2f };
     guest.vcpu.enter_at(&entry).unwrap();
-    assert_eq!(guest.run(Entry::Resume), Exit::PortWrite { port: 0x505, size: 4, value: 0x600d });
-    assert_eq!(guest.run(Entry::Resume), Exit::PortWrite { port: 0x505, size: 4, value: 0x5158 });
+    assert_eq!(
+        guest.run(Entry::Resume),
+        Exit::Platform(PlatformExit::PortWrite { port: 0x505, size: 4, value: 0x600d })
+    );
+    assert_eq!(
+        guest.run(Entry::Resume),
+        Exit::Platform(PlatformExit::PortWrite { port: 0x505, size: 4, value: 0x5158 })
+    );
     let dump = guest.vcpu.registers().unwrap().to_string();
     assert!(dump.contains("cs  0010  base 0  limit ffffffff  type b long") && dump.contains("gdt base 4000"), "{dump}");
 }
@@ -119,19 +129,25 @@ fn the_64_bit_protocol_starts_in_long_mode_with_the_zero_page_in_rsi() {
 fn a_port_read_gets_the_answer_of_the_next_entry() {
     let code = [mov_eax(0x1234_5678), mov_dx(0x600), IN_EAX_DX.into(), OUT_DX_EAX.into()].concat();
     let mut guest = guest(&[&code]);
-    assert_eq!(guest.run(Entry::Resume), Exit::PortRead { port: 0x600, size: 4 });
+    assert_eq!(guest.run(Entry::Resume), Exit::Platform(PlatformExit::PortRead { port: 0x600, size: 4 }));
     let answered = guest.run(Entry::Read(0xffff_ffff_c0ff_ee00));
-    assert_eq!(answered, Exit::PortWrite { port: 0x600, size: 4, value: 0xc0ff_ee00 });
+    assert_eq!(answered, Exit::Platform(PlatformExit::PortWrite { port: 0x600, size: 4, value: 0xc0ff_ee00 }));
 }
 
 #[test]
 fn a_read_without_an_answer_is_all_ones() {
     let code = [mov_dx(0x600), IN_EAX_DX.into(), OUT_DX_EAX.into(), load_eax(0xd000_0000), OUT_DX_EAX.into()].concat();
     let mut guest = guest(&[&code]);
-    assert_eq!(guest.run(Entry::Resume), Exit::PortRead { port: 0x600, size: 4 });
-    assert_eq!(guest.run(Entry::Resume), Exit::PortWrite { port: 0x600, size: 4, value: u32::MAX });
+    assert_eq!(guest.run(Entry::Resume), Exit::Platform(PlatformExit::PortRead { port: 0x600, size: 4 }));
+    assert_eq!(
+        guest.run(Entry::Resume),
+        Exit::Platform(PlatformExit::PortWrite { port: 0x600, size: 4, value: u32::MAX })
+    );
     assert_eq!(guest.run(Entry::Resume), Exit::MmioRead { at: GuestAddress(0xd000_0000), size: 4 });
-    assert_eq!(guest.run(Entry::Resume), Exit::PortWrite { port: 0x600, size: 4, value: u32::MAX });
+    assert_eq!(
+        guest.run(Entry::Resume),
+        Exit::Platform(PlatformExit::PortWrite { port: 0x600, size: 4, value: u32::MAX })
+    );
 }
 
 #[test]
@@ -149,7 +165,10 @@ fn string_output_comes_one_element_at_a_time() {
     let mut guest = guest(&[&code.concat()]);
     guest.ram.write(GuestAddress(DATA.into()), b"illico").unwrap();
     for byte in *b"illico" {
-        assert_eq!(guest.run(Entry::Resume), Exit::PortWrite { port: 0x3f8, size: 1, value: byte.into() });
+        assert_eq!(
+            guest.run(Entry::Resume),
+            Exit::Platform(PlatformExit::PortWrite { port: 0x3f8, size: 1, value: byte.into() })
+        );
     }
     assert_eq!(guest.run(Entry::Resume), done());
 }
@@ -161,7 +180,7 @@ fn string_input_is_answered_one_element_at_a_time() {
     let mut guest = guest(&[&code.concat()]);
     let mut entry = Entry::Resume;
     for byte in *b"vite" {
-        assert_eq!(guest.run(entry), Exit::PortRead { port: 0x3f8, size: 1 });
+        assert_eq!(guest.run(entry), Exit::Platform(PlatformExit::PortRead { port: 0x3f8, size: 1 }));
         entry = Entry::Read(byte.into());
     }
     assert_eq!(guest.run(entry), done());
@@ -291,10 +310,13 @@ fn the_cpuid_and_the_x2apic_are_what_was_set() {
         OUT_DX_EAX.into(),
     ];
     let mut guest = guest(&[&code.concat()]);
-    assert!(matches!(guest.run(Entry::Resume), Exit::PortWrite { value: 1, .. }), "cores");
+    assert!(matches!(guest.run(Entry::Resume), Exit::Platform(PlatformExit::PortWrite { value: 1, .. })), "cores");
     let tsc_khz = guest.run(Entry::Resume);
-    assert!(matches!(tsc_khz, Exit::PortWrite { value: 100_000.., .. }), "{tsc_khz:?}");
-    assert_eq!(guest.run(Entry::Resume), Exit::PortWrite { port: 0x505, size: 4, value: 0xfee0_0d00 });
+    assert!(matches!(tsc_khz, Exit::Platform(PlatformExit::PortWrite { value: 100_000.., .. })), "{tsc_khz:?}");
+    assert_eq!(
+        guest.run(Entry::Resume),
+        Exit::Platform(PlatformExit::PortWrite { port: 0x505, size: 4, value: 0xfee0_0d00 })
+    );
 }
 
 const IDT: u32 = 0x3000;
@@ -343,7 +365,7 @@ fn an_eventfd_wakes_a_halted_guest_through_its_route() {
     let message = MsiMessage { address: 0xfee0_0000, data: VECTOR };
     guest.vm.set_routes(&[(0, MsiMessage { data: 0x20, ..message }), (gsi, message)]).unwrap();
     guest.vm.irqfd(&event, gsi).unwrap();
-    assert!(matches!(guest.run(Entry::Resume), Exit::PortWrite { port: 0x505, .. }));
+    assert!(matches!(guest.run(Entry::Resume), Exit::Platform(PlatformExit::PortWrite { port: 0x505, .. })));
     thread::scope(|scope| {
         scope.spawn(|| event.write(1).unwrap());
         assert_eq!(guest.run(Entry::Resume), done());
@@ -368,14 +390,14 @@ fn another_vcpu_waits_for_init_and_sipi_and_starts_in_real_mode_with_its_x2apic_
         OUT_DX_EAX.into(),
     ];
     guest.ram.write(GuestAddress(START.into()), &real_mode.concat()).unwrap();
-    let mut other = guest.vm.create_vcpu(1, &CpuModel::new(&Supported::ask(&kvm()).unwrap(), 2)).unwrap();
+    let mut other = guest.vm.create_vcpu(1, &CpuModel::new(&kvm().supported().unwrap(), 2)).unwrap();
     let kick = other.kick_handle();
     thread::scope(|scope| {
         // A vCPU that waits can be kicked as well.
         scope.spawn(move || kick.kick());
         assert_eq!(other.run(Entry::Resume), Exit::Interrupted);
         assert_eq!(guest.run(Entry::Resume), done());
-        let apic_base = Exit::PortWrite { port: 0x505, size: 4, value: 0xfee0_0c00 };
+        let apic_base = Exit::Platform(PlatformExit::PortWrite { port: 0x505, size: 4, value: 0xfee0_0c00 });
         assert_eq!(other.run(Entry::Resume), apic_base);
     });
 }

@@ -11,7 +11,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes};
 
 /// A pointer to the shared pages. Whoever holds it keeps the vCPU's `VcpuFd` beside it, which unmaps
 /// them when it is dropped.
-pub(super) struct RunPage {
+pub(crate) struct RunPage {
     start: NonNull<u8>,
     size: usize,
 }
@@ -35,15 +35,28 @@ impl RunPage {
     }
 
     #[inline]
-    pub(super) fn load<T: FromBytes>(&self, offset: usize) -> T {
+    pub(crate) fn load<T: FromBytes>(&self, offset: usize) -> T {
         // SAFETY: `at` checked the range, and any bytes are a `T`.
         unsafe { self.at(offset, size_of::<T>()).cast::<T>().read_unaligned() }
     }
 
     #[inline]
-    pub(super) fn store<T: IntoBytes + Immutable>(&self, offset: usize, value: T) {
+    pub(crate) fn store<T: IntoBytes + Immutable>(&self, offset: usize, value: T) {
         // SAFETY: `at` checked the range; the kernel takes any bytes as data.
         unsafe { self.at(offset, size_of::<T>()).cast::<T>().write_unaligned(value) };
+    }
+
+    /// Reads `size` bytes, 8 at most, as a little-endian number.
+    pub(crate) fn number(&self, offset: usize, size: u8) -> u64 {
+        let bytes = (0..size.min(8)).rev().map(|n| self.load::<u8>(offset + usize::from(n)));
+        bytes.fold(0, |value, byte| value << 8 | u64::from(byte))
+    }
+
+    /// Writes the low `size` bytes of `value`.
+    pub(crate) fn put_number(&self, offset: usize, size: u8, value: u64) {
+        for (n, byte) in value.to_le_bytes().into_iter().enumerate().take(size.into()) {
+            self.store(offset + n, byte);
+        }
     }
 
     fn immediate_exit(&self) -> &AtomicU8 {

@@ -17,28 +17,21 @@ use kvm_bindings::kvm_run;
 use super::core::Core;
 use super::inside::{self, Inside};
 use super::run_page::RunPage;
-use super::{CpuModel, Kick, KvmError, Registers, Stats, StatsReader, Vm, msr, registers, stats};
-use crate::boot;
+use super::{Kick, KvmError, Stats, StatsReader, Vm, stats};
+use crate::arch;
+use crate::arch::kvm::{CpuModel, PendingAccess, PlatformExit, Registers};
 
 /// `_IO(KVMIO, 0x80)`
 const KVM_RUN: libc::c_ulong = 0xae80;
 
-const DETAIL: usize = offset_of!(kvm_run, __bindgen_anon_1);
-const IO: usize = DETAIL;
-const IO_DIRECTION: usize = IO + offset_of!(kvm::kvm_run__bindgen_ty_1__bindgen_ty_4, direction);
-const IO_SIZE: usize = IO + offset_of!(kvm::kvm_run__bindgen_ty_1__bindgen_ty_4, size);
-const IO_PORT: usize = IO + offset_of!(kvm::kvm_run__bindgen_ty_1__bindgen_ty_4, port);
-const IO_COUNT: usize = IO + offset_of!(kvm::kvm_run__bindgen_ty_1__bindgen_ty_4, count);
-const IO_DATA_OFFSET: usize = IO + offset_of!(kvm::kvm_run__bindgen_ty_1__bindgen_ty_4, data_offset);
-const MMIO_ADDRESS: usize = DETAIL + offset_of!(kvm::kvm_run__bindgen_ty_1__bindgen_ty_6, phys_addr);
-const MMIO_DATA: usize = DETAIL + offset_of!(kvm::kvm_run__bindgen_ty_1__bindgen_ty_6, data);
-const MMIO_LEN: usize = DETAIL + offset_of!(kvm::kvm_run__bindgen_ty_1__bindgen_ty_6, len);
-const MMIO_IS_WRITE: usize = DETAIL + offset_of!(kvm::kvm_run__bindgen_ty_1__bindgen_ty_6, is_write);
-const EOI_VECTOR: usize = DETAIL + offset_of!(kvm::kvm_run__bindgen_ty_1__bindgen_ty_21, vector);
-const FAIL_REASON: usize = DETAIL + offset_of!(kvm::kvm_run__bindgen_ty_1__bindgen_ty_2, hardware_entry_failure_reason);
-const INTERNAL_SUBERROR: usize = DETAIL + offset_of!(kvm::kvm_run__bindgen_ty_1__bindgen_ty_13, suberror);
-const INTERNAL_NDATA: usize = DETAIL + offset_of!(kvm::kvm_run__bindgen_ty_1__bindgen_ty_13, ndata);
-const INTERNAL_DATA: usize = DETAIL + offset_of!(kvm::kvm_run__bindgen_ty_1__bindgen_ty_13, data);
+const MMIO_ADDRESS: usize = offset_of!(kvm_run, __bindgen_anon_1.mmio.phys_addr);
+const MMIO_DATA: usize = offset_of!(kvm_run, __bindgen_anon_1.mmio.data);
+const MMIO_LEN: usize = offset_of!(kvm_run, __bindgen_anon_1.mmio.len);
+const MMIO_IS_WRITE: usize = offset_of!(kvm_run, __bindgen_anon_1.mmio.is_write);
+const FAIL_REASON: usize = offset_of!(kvm_run, __bindgen_anon_1.fail_entry.hardware_entry_failure_reason);
+const INTERNAL_SUBERROR: usize = offset_of!(kvm_run, __bindgen_anon_1.internal.suberror);
+const INTERNAL_NDATA: usize = offset_of!(kvm_run, __bindgen_anon_1.internal.ndata);
+const INTERNAL_DATA: usize = offset_of!(kvm_run, __bindgen_anon_1.internal.data);
 
 /// How a vCPU goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,22 +45,6 @@ pub enum Entry {
 /// Why a vCPU came back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Exit {
-    /// `in`: wants [`Entry::Read`].
-    PortRead {
-        /// The port.
-        port: u16,
-        /// 1, 2 or 4 bytes.
-        size: u8,
-    },
-    /// `out`, or one element of `outs`.
-    PortWrite {
-        /// The port.
-        port: u16,
-        /// 1, 2 or 4 bytes.
-        size: u8,
-        /// What was written.
-        value: u32,
-    },
     /// A load from where there is no memory: wants [`Entry::Read`].
     MmioRead {
         /// The guest physical address.
@@ -84,11 +61,8 @@ pub enum Exit {
         /// What was written, little-endian.
         value: u64,
     },
-    /// The guest ended a level-triggered interrupt of our IOAPIC.
-    IoapicEoi {
-        /// Its vector.
-        vector: u8,
-    },
+    /// An exit that only this architecture has.
+    Platform(PlatformExit),
     /// A triple fault.
     Shutdown,
     /// Kicked. No access is half done.
@@ -153,49 +127,37 @@ impl fmt::Display for InternalError {
 
 /// What `run` left unfinished.
 #[derive(Debug, Clone, Copy)]
-enum Access {
-    None,
+enum Pending {
+    Nothing,
     Mmio { size: u8 },
-    Port { read: bool, port: u16, size: u8, at: usize, left: u32 },
+    Platform(PendingAccess),
 }
 
 /// A virtual CPU. It may be made in one thread and run in another.
 pub struct Vcpu {
     core: Arc<Core>,
-    access: Access,
+    pending: Pending,
 }
 
 impl Vcpu {
     pub(super) fn create(vm: &Arc<Vm>, index: u8, model: &CpuModel) -> Result<Self, KvmError> {
-        let failed = |what: &str| KvmError::refused(format!("{what} of vCPU {index}"));
         inside::install_handler().map_err(|source| KvmError::Refused {
             attempt: "install the handler of the signal that kicks vCPUs".into(),
             source,
         })?;
-        let (of, spans) = (|| format!("vCPU {index}"), vm.spans());
-        let made = spans.timed_with("KVM_CREATE_VCPU", of, || vm.fd().create_vcpu(index.into()));
-        let mut fd = made.map_err(failed("make the thread state"))?;
-        let tsc_khz =
-            spans.timed_with("KVM_GET_TSC_KHZ", of, || fd.get_tsc_khz()).map_err(failed("read the TSC frequency"))?;
-        let cpuid = model.cpuid(index, tsc_khz).map_err(failed("make the CPUID"))?;
-        spans.timed_with("KVM_SET_CPUID2", of, || fd.set_cpuid2(&cpuid)).map_err(failed("set the CPUID"))?;
-        let msrs = spans.timed_with("KVM_SET_MSRS", of, || msr::initialise(&fd, index, model.vendor()));
-        msrs.map_err(failed("set the first MSRs"))?;
+        let spans = vm.spans();
+        let made =
+            spans.timed_with("KVM_CREATE_VCPU", || format!("vCPU {index}"), || vm.fd().create_vcpu(index.into()));
+        let mut fd = made.map_err(KvmError::refused(format!("make the thread state of vCPU {index}")))?;
+        arch::kvm::set_up_vcpu(&fd, index, model, spans)?;
         let page = RunPage::new(fd.get_kvm_run(), vm.fd().run_size());
         let core = Core { page, inside: Inside::default(), fd, vm: Arc::clone(vm) };
-        Ok(Self { core: Arc::new(core), access: Access::None })
+        Ok(Self { core: Arc::new(core), pending: Pending::Nothing })
     }
 
     /// Puts the vCPU at the kernel's entry point. The others wait for INIT and SIPI as they are.
-    pub fn enter_at(&self, entry: &boot::Entry) -> Result<(), KvmError> {
-        let (regs, sregs) = registers::at_entry(entry);
-        let spans = self.core.vm.spans();
-        spans
-            .timed("KVM_SET_SREGS", || self.core.fd.set_sregs(&sregs))
-            .map_err(KvmError::refused(format!("set system registers for {entry:x?}")))?;
-        spans
-            .timed("KVM_SET_REGS", || self.core.fd.set_regs(&regs))
-            .map_err(KvmError::refused(format!("set registers for {entry:x?}")))
+    pub fn enter_at(&self, entry: &arch::boot::Entry) -> Result<(), KvmError> {
+        arch::kvm::enter_at(&self.core.fd, entry, self.core.vm.spans())
     }
 
     /// What kicks this vCPU.
@@ -205,9 +167,7 @@ impl Vcpu {
 
     /// The registers, for a report. Between an exit and the next entry an access may be half done in them.
     pub fn registers(&self) -> Result<Registers, KvmError> {
-        let regs = self.core.fd.get_regs().map_err(KvmError::refused("read the registers of a vCPU"))?;
-        let sregs = self.core.fd.get_sregs().map_err(KvmError::refused("read the system registers of a vCPU"))?;
-        Ok(Registers { regs, sregs })
+        Registers::read(&self.core.fd)
     }
 
     /// The kernel's own counters for this vCPU, or `None` where it keeps them to itself.
@@ -244,22 +204,25 @@ impl Vcpu {
         }
     }
 
-    /// Gives the guest what it read. For string instructions: the next element, if there is one.
+    /// Gives the guest what it read. The next exit, if the access goes on without entering the guest.
     fn answer(&mut self, entry: Entry) -> Option<Exit> {
         let page = &self.core.page;
-        match std::mem::replace(&mut self.access, Access::None) {
-            Access::None => None,
-            Access::Mmio { size } => {
-                if let Entry::Read(value) = entry {
-                    put(page, MMIO_DATA, size, value);
+        let value = match entry {
+            Entry::Resume => None,
+            Entry::Read(value) => Some(value),
+        };
+        match std::mem::replace(&mut self.pending, Pending::Nothing) {
+            Pending::Nothing => None,
+            Pending::Mmio { size } => {
+                if let Some(value) = value {
+                    page.put_number(MMIO_DATA, size, value);
                 }
                 None
             }
-            Access::Port { read, port, size, at, left } => {
-                if let (true, Entry::Read(value)) = (read, entry) {
-                    put(page, at, size, value);
-                }
-                (left > 1).then(|| self.port(read, port, size, at + usize::from(size), left - 1))
+            Pending::Platform(access) => {
+                let (exit, access) = access.answer(page, value)?;
+                self.pending = Pending::Platform(access);
+                Some(Exit::Platform(exit))
             }
         }
     }
@@ -267,23 +230,16 @@ impl Vcpu {
     fn exit(&mut self) -> Exit {
         let page = &self.core.page;
         match page.load::<u32>(offset_of!(kvm_run, exit_reason)) {
-            kvm::KVM_EXIT_IO => {
-                let read = u32::from(page.load::<u8>(IO_DIRECTION)) == kvm::KVM_EXIT_IO_IN;
-                let (port, size) = (page.load::<u16>(IO_PORT), page.load::<u8>(IO_SIZE));
-                let (at, count) = (page.load::<u64>(IO_DATA_OFFSET) as usize, page.load::<u32>(IO_COUNT));
-                self.port(read, port, size, at, count)
-            }
             kvm::KVM_EXIT_MMIO => {
                 let at = GuestAddress(page.load::<u64>(MMIO_ADDRESS));
                 let size = page.load::<u32>(MMIO_LEN).min(8) as u8;
                 if page.load::<u8>(MMIO_IS_WRITE) != 0 {
-                    return Exit::MmioWrite { at, size, value: get(page, MMIO_DATA, size) };
+                    return Exit::MmioWrite { at, size, value: page.number(MMIO_DATA, size) };
                 }
                 page.store(MMIO_DATA, u64::MAX);
-                self.access = Access::Mmio { size };
+                self.pending = Pending::Mmio { size };
                 Exit::MmioRead { at, size }
             }
-            kvm::KVM_EXIT_IOAPIC_EOI => Exit::IoapicEoi { vector: page.load(EOI_VECTOR) },
             kvm::KVM_EXIT_SHUTDOWN => Exit::Shutdown,
             kvm::KVM_EXIT_INTERNAL_ERROR => {
                 let count = page.load::<u32>(INTERNAL_NDATA).min(16) as usize;
@@ -291,37 +247,19 @@ impl Vcpu {
                 Exit::InternalError(Box::new(InternalError { suberror: page.load(INTERNAL_SUBERROR), data }))
             }
             kvm::KVM_EXIT_FAIL_ENTRY => Exit::EntryFailed { reason: page.load(FAIL_REASON) },
-            reason => Exit::Unknown { reason },
+            reason => match arch::kvm::decode(page, reason) {
+                Some((exit, access)) => {
+                    self.pending = access.map_or(Pending::Nothing, Pending::Platform);
+                    Exit::Platform(exit)
+                }
+                None => Exit::Unknown { reason },
+            },
         }
-    }
-
-    /// One element of a port access. `ins` and `outs` with `rep` come from KVM as one exit with a count.
-    fn port(&mut self, read: bool, port: u16, size: u8, at: usize, left: u32) -> Exit {
-        self.access = Access::Port { read, port, size, at, left };
-        let page = &self.core.page;
-        if read {
-            put(page, at, size, u64::MAX);
-            Exit::PortRead { port, size }
-        } else {
-            Exit::PortWrite { port, size, value: get(page, at, size) as u32 }
-        }
-    }
-}
-
-/// Reads `size` bytes of the shared pages as a little-endian number.
-fn get(page: &RunPage, at: usize, size: u8) -> u64 {
-    (0..size.min(8)).rev().fold(0, |value, n| value << 8 | u64::from(page.load::<u8>(at + usize::from(n))))
-}
-
-/// Writes the low `size` bytes of `value` there.
-fn put(page: &RunPage, at: usize, size: u8, value: u64) {
-    for (n, byte) in value.to_le_bytes().into_iter().enumerate().take(size.into()) {
-        page.store(at + n, byte);
     }
 }
 
 impl fmt::Debug for Vcpu {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Vcpu").field("access", &self.access).finish_non_exhaustive()
+        f.debug_struct("Vcpu").field("pending", &self.pending).finish_non_exhaustive()
     }
 }

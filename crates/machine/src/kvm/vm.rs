@@ -1,29 +1,29 @@
 //! One virtual machine: its memory slots, its interrupt routes, and the writes that become events.
 //!
-//! The irqchip is split (api.rst § 7.5): local APICs in the kernel, the IOAPIC with us, so all routes are
-//! messages. Not here: which GSI means what, and what a slot is for.
+//! All interrupt routes are messages. Not here: which GSI means what, what a slot is for, and the interrupt controllers
+//! of the architecture.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use illico_memory::{GuestAddress, Ram, Window};
 use kvm_bindings::{
-    KVM_CAP_PMU_CAPABILITY, KVM_CAP_SPLIT_IRQCHIP, KVM_IRQ_ROUTING_MSI, KVM_MEM_READONLY, KVM_PMU_CAP_DISABLE,
-    KvmIrqRouting, kvm_enable_cap, kvm_irq_routing_entry, kvm_irq_routing_entry__bindgen_ty_1, kvm_irq_routing_msi,
-    kvm_irq_routing_msi__bindgen_ty_1, kvm_userspace_memory_region,
+    KVM_IRQ_ROUTING_MSI, KVM_MEM_READONLY, KvmIrqRouting, kvm_irq_routing_entry, kvm_irq_routing_entry__bindgen_ty_1,
+    kvm_irq_routing_msi, kvm_irq_routing_msi__bindgen_ty_1, kvm_userspace_memory_region,
 };
 use kvm_ioctls::{IoEventAddress, NoDatamatch, VmFd};
 use vmm_sys_util::eventfd::EventFd;
 
-use super::{CpuModel, KvmError, Stats, Vcpu, stats};
+use super::{KvmError, Stats, Vcpu, stats};
+use crate::arch;
+use crate::arch::kvm::CpuModel;
 use crate::spans::Spans;
 
 /// What a machine is made with.
 #[derive(Debug, Clone, Default)]
 pub struct VmOptions {
-    /// Pins of our IOAPIC. GSIs below it are scanned for level-triggered routes, whose end the guest
-    /// reports by [`Exit::IoapicEoi`](super::Exit::IoapicEoi).
-    pub ioapic_pins: u32,
+    /// GSIs that are pins of an interrupt controller of ours, from 0 on: the end of a level-triggered one is an exit.
+    pub interrupt_pins: u32,
 }
 
 /// A message-signalled interrupt: a write that a device would make to the local APICs.
@@ -52,27 +52,11 @@ pub struct Vm {
     spans: Spans,
 }
 
-/// Three pages for the TSS that old Intel processors (no "unrestricted guest") need to run real mode, in which
-/// vCPUs wake up from SIPI, as virtual-8086 mode. Just below 4 GiB, above KVM's own identity page (0xfffbc000).
-/// Elsewhere KVM ignores it.
-const TSS_ADDRESS: usize = 0xfffb_d000;
-
 impl Vm {
     pub(super) fn create(kvm: &kvm_ioctls::Kvm, options: &VmOptions, spans: Spans) -> Result<Self, KvmError> {
         let fd =
             spans.timed("KVM_CREATE_VM", || kvm.create_vm()).map_err(KvmError::refused("create a virtual machine"))?;
-        let pins = options.ioapic_pins;
-        let mut split = kvm_enable_cap { cap: KVM_CAP_SPLIT_IRQCHIP, ..Default::default() };
-        split.args[0] = pins.into();
-        let done = spans.timed("KVM_CAP_SPLIT_IRQCHIP", || fd.enable_cap(&split));
-        done.map_err(KvmError::refused(format!("split the irqchip, with {pins} pins")))?;
-        let done = spans.timed("KVM_SET_TSS_ADDR", || fd.set_tss_address(TSS_ADDRESS));
-        done.map_err(KvmError::refused("set the address of KVM's TSS"))?;
-        // An AMD processor has four counters whether CPUID says so or not, and a kernel that finds them arms
-        // a watchdog with them. KVMs before 5.18 and those without a PMU refuse, and then there is no harm.
-        let mut pmu = kvm_enable_cap { cap: KVM_CAP_PMU_CAPABILITY, ..Default::default() };
-        pmu.args[0] = KVM_PMU_CAP_DISABLE.into();
-        let _absent_anyway = spans.timed("KVM_CAP_PMU_CAPABILITY", || fd.enable_cap(&pmu));
+        arch::kvm::set_up_vm(&fd, options.interrupt_pins, &spans)?;
         Ok(Self { fd, slots: Mutex::default(), spans })
     }
 

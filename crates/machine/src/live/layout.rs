@@ -14,6 +14,8 @@
 //! Written at any moment: eoi, signal, the tables, and the five of a queue. Written by a refresh: the totals of KVM, the
 //! four of a queue, and the time of it in the header.
 
+use crate::exits::Access;
+
 /// What the file begins with.
 pub(super) const MAGIC: [u8; 8] = *b"illicoEX";
 /// Changed whenever something moves or changes its meaning; what is added goes behind.
@@ -45,7 +47,7 @@ pub(super) const VCPU_EOI: usize = 8;
 pub(super) const VCPU_SIGNAL: usize = 16;
 pub(super) const VCPU_TABLE: usize = 64;
 /// Bytes of a party's row in the table of a vCPU.
-pub(super) const ROW: usize = 4 * 8;
+pub(super) const ROW: usize = Access::ALL.len() * 8;
 
 pub(super) const QUEUE: usize = 128;
 pub(super) const QUEUE_NUMBER: usize = 4;

@@ -4,6 +4,7 @@ use std::os::unix::fs::FileExt;
 use proptest::prelude::*;
 
 use super::*;
+use crate::arch::{Part, PlatformAccess};
 use crate::exits::{Access, Party};
 use crate::live::{Page, Shape};
 
@@ -29,9 +30,9 @@ fn what_is_counted_is_read_by_whoever_has_the_file() {
     let vcpus = [page.vcpu(0).unwrap(), page.vcpu(1).unwrap()];
     assert!(page.vcpu(2).is_none() && page.queue(3).is_none());
     for _ in 0..3 {
-        vcpus[0].count(Party::Acpi, Access::PortWrite);
+        vcpus[0].count(Party::Platform(Part::Acpi), Access::Platform(PlatformAccess::PortWrite));
     }
-    vcpus[1].count(Party::Acpi, Access::PortWrite);
+    vcpus[1].count(Party::Platform(Part::Acpi), Access::Platform(PlatformAccess::PortWrite));
     vcpus[1].count(Party::Device(1), Access::MmioRead);
     vcpus[1].count(Party::Device(2), Access::MmioRead);
     vcpus[1].eoi.add(7);

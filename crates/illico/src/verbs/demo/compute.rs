@@ -3,8 +3,9 @@
 use std::hint::black_box;
 use std::time::Duration;
 
+use illico_machine::arch::kvm::cycles;
 use illico_machine::config::{Config, Console};
-use illico_machine::kvm::{Kvm, cycles};
+use illico_machine::kvm::Kvm;
 use illico_machine::report::Report;
 use illico_probe_compute::compute;
 

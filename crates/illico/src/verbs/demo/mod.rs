@@ -14,7 +14,8 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::Args;
-use illico_machine::kvm::{Kvm, cycles};
+use illico_machine::arch::kvm::cycles;
+use illico_machine::kvm::Kvm;
 
 use crate::failure::Failure;
 use crate::show::demo::{Findings, Host, SCHEMA, Screen, html, view};

@@ -16,7 +16,8 @@ use acpi_tables::sdt::Sdt;
 use illico_memory::{GuestAddress, OutOfRam, Ram};
 use zerocopy::IntoBytes;
 
-use super::places::{ACPI, Range};
+use super::boot::places::ACPI;
+use crate::boot::range::Range;
 
 /// The port of the sleep control register: `SLP_EN` and [`SLEEP_TYPE_OFF`] turn the machine off.
 pub const SLEEP_CONTROL_PORT: u16 = 0x600;

@@ -8,7 +8,8 @@
 
 use kvm_bindings::{CpuId, KVM_CPUID_FLAG_SIGNIFCANT_INDEX, KVM_MAX_CPUID_ENTRIES, kvm_cpuid_entry2 as Leaf};
 
-use super::{Kvm, KvmError};
+use crate::kvm::error::KvmError;
+use crate::spans::Spans;
 
 /// Whose processor the host has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -130,9 +131,9 @@ pub struct Supported(CpuId);
 
 impl Supported {
     /// Asks.
-    pub fn ask(kvm: &Kvm) -> Result<Self, KvmError> {
-        let ask = || kvm.fd.get_supported_cpuid(KVM_MAX_CPUID_ENTRIES);
-        let supported = kvm.spans.timed("KVM_GET_SUPPORTED_CPUID", ask);
+    pub(crate) fn ask(kvm: &kvm_ioctls::Kvm, spans: &Spans) -> Result<Self, KvmError> {
+        let ask = || kvm.get_supported_cpuid(KVM_MAX_CPUID_ENTRIES);
+        let supported = spans.timed("KVM_GET_SUPPORTED_CPUID", ask);
         supported.map(Self).map_err(KvmError::refused("ask KVM which CPUID it supports"))
     }
 }

@@ -26,8 +26,9 @@ use illico_memory::{GuestAddress, Ram};
 use self::header::{CLASS_32, Header, ProgramHeader, TYPE_SHARED};
 use self::note::pvh_entry;
 use super::Protocol;
-use super::linux64::MAPPED_END;
-use super::places::{ACPI, BOOT_DATA, Range};
+use super::range::Range;
+use crate::arch::boot::linux64::MAPPED_END;
+use crate::arch::boot::places::{ACPI, BOOT_DATA};
 
 const SEGMENT_LOAD: u32 = 1;
 const SEGMENT_INTERPRETER: u32 = 3;

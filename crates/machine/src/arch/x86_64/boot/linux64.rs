@@ -9,7 +9,8 @@ use illico_memory::{GuestAddress, OutOfRam, Ram};
 use zerocopy::IntoBytes;
 
 use super::entry::Entry;
-use super::places::{COMMAND_LINE, GDT, Kind, PAGE, PAGE_TABLES, Range, ZERO_PAGE};
+use super::places::{COMMAND_LINE, GDT, Kind, PAGE, PAGE_TABLES, ZERO_PAGE};
+use crate::boot::range::Range;
 
 /// The byte after the highest that an initrd may have: what Linux has in `initrd_addr_max`.
 pub const INITRD_CEILING: u64 = 0x8000_0000;

@@ -1,7 +1,7 @@
+use super::super::places::{BOOT_DATA, memory_map};
 use super::*;
-use crate::boot::places::{BOOT_DATA, memory_map};
+use crate::arch::boot::{BOOT_CS, BOOT_DS, BOOT_TSS};
 use crate::boot::testkit::{bytes_at, ram};
-use crate::boot::{BOOT_CS, BOOT_DS, BOOT_TSS};
 
 const RSDP: GuestAddress = GuestAddress(0xe_0000);
 

@@ -6,7 +6,8 @@
 use illico_memory::{GuestAddress, OutOfRam, Ram};
 use zerocopy::{Immutable, IntoBytes};
 
-use super::places::{COMMAND_LINE, Kind, PAGE, Range, START_INFO};
+use super::places::{COMMAND_LINE, Kind, PAGE, START_INFO};
+use crate::boot::range::Range;
 
 /// `XEN_HVM_START_MAGIC_VALUE`.
 const MAGIC: u32 = 0x336e_c578;

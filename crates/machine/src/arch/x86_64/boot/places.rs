@@ -1,4 +1,4 @@
-//! Where the monitor puts what it hands to the guest, and the memory map that follows from it.
+//! The address map of low memory: where the monitor puts what it hands to the guest, and the memory map that follows.
 //!
 //! Everything lies below 1 MiB, where no kernel that is entered directly is linked to. The pages at
 //! [`BOOT_DATA`] are read once, early, and are plain RAM in the map: the guest gets them back. The
@@ -7,26 +7,7 @@
 
 use illico_memory::{GuestAddress, HOLE_END, Ram};
 
-/// A range of guest physical addresses.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Range {
-    /// Its first byte.
-    pub start: u64,
-    /// The byte after its last.
-    pub end: u64,
-}
-
-impl Range {
-    /// Whether the two have a byte in common.
-    pub fn overlaps(self, other: Self) -> bool {
-        self.start < other.end && other.start < self.end
-    }
-
-    /// Whether `address` lies inside.
-    pub fn contains(self, address: u64) -> bool {
-        (self.start..self.end).contains(&address)
-    }
-}
+use crate::boot::range::Range;
 
 /// The size of a page, and what places are aligned to.
 pub const PAGE: u64 = 0x1000;

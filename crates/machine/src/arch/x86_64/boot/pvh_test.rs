@@ -1,7 +1,7 @@
 use illico_memory::{Layout, Pages};
 
+use super::super::places::memory_map;
 use super::*;
-use crate::boot::places::memory_map;
 
 fn u32_at(ram: &Ram, at: u64) -> u32 {
     let mut bytes = [0; 4];

@@ -11,7 +11,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The port of the index; the data is at the next one.
-pub const PORT: u16 = crate::boot::acpi::RTC_PORT;
+pub const PORT: u16 = crate::arch::acpi::RTC_PORT;
 /// How many ports it has.
 pub const PORTS: u16 = 2;
 
@@ -25,7 +25,7 @@ const YEAR: u8 = 0x09;
 const REGISTER_A: u8 = 0x0a;
 const REGISTER_B: u8 = 0x0b;
 const REGISTER_D: u8 = 0x0d;
-const CENTURY: u8 = crate::boot::acpi::RTC_CENTURY;
+const CENTURY: u8 = crate::arch::acpi::RTC_CENTURY;
 
 /// The index has seven bits; the eighth of its port masks NMIs, which there are none of.
 const INDEX: u8 = 0x7f;

@@ -7,9 +7,11 @@
 use std::fmt;
 
 use kvm_bindings::{kvm_dtable, kvm_regs, kvm_segment, kvm_sregs};
+use kvm_ioctls::VcpuFd;
 
 use super::msr;
-use crate::boot::{BOOT_CS, BOOT_DS, BOOT_TSS, Entry};
+use crate::arch::boot::{BOOT_CS, BOOT_DS, BOOT_TSS, Entry};
+use crate::kvm::error::KvmError;
 
 const CR0_PE: u64 = 1;
 /// Always 1 in hardware.
@@ -67,11 +69,18 @@ pub(super) fn at_entry(entry: &Entry) -> (kvm_regs, kvm_sregs) {
 /// A vCPU's registers for a person to read.
 #[derive(Debug, Clone, Copy)]
 pub struct Registers {
-    pub(super) regs: kvm_regs,
-    pub(super) sregs: kvm_sregs,
+    pub(crate) regs: kvm_regs,
+    sregs: kvm_sregs,
 }
 
 impl Registers {
+    /// Those of a vCPU that is not running.
+    pub(crate) fn read(fd: &VcpuFd) -> Result<Self, KvmError> {
+        let regs = fd.get_regs().map_err(KvmError::refused("read the registers of a vCPU"))?;
+        let sregs = fd.get_sregs().map_err(KvmError::refused("read the system registers of a vCPU"))?;
+        Ok(Self { regs, sregs })
+    }
+
     /// Where it was.
     pub fn rip(&self) -> u64 {
         self.regs.rip
