@@ -10,7 +10,7 @@ use std::os::unix::net::UnixStream;
 use illico_protocol::{Ending, Exec, Request};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::{Errno, read};
-use rustix::net::{SocketFlags, accept_with};
+use rustix::net::{SocketFlags, acceptfrom_with};
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, wait};
 use rustix::time::{ClockId, clock_settime};
 
@@ -19,9 +19,12 @@ use crate::log;
 use crate::serve::connection::Connection;
 use crate::serve::copy;
 use crate::serve::session::{Session, Wish};
+use crate::vsock;
 
 /// The most connections at once. More wait in the listener's backlog.
 const MAX_SESSIONS: usize = 1024;
+/// The most connections that are accepted, or refused, in one turn of the loop.
+const MAX_ACCEPTED: usize = 64;
 /// How long accept(2) is left alone after it ran out of descriptors or memory, in nanoseconds.
 const ACCEPT_PAUSE: i64 = 100_000_000;
 
@@ -180,9 +183,13 @@ impl Agent {
     }
 
     fn accept(&mut self) {
-        while let (Some(listener), true) = (&self.listener, self.sessions.len() < MAX_SESSIONS) {
-            match accept_with(listener, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK) {
-                Ok(fd) => self.sessions.push(Session::new(Connection::accepted(fd))),
+        // Not for as long as connections come: a process in the guest that makes them without end must not hold up the rest.
+        for _ in 0..MAX_ACCEPTED {
+            let (Some(listener), true) = (&self.listener, self.sessions.len() < MAX_SESSIONS) else { return };
+            match acceptfrom_with(listener, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK) {
+                // Closed, as if nobody listened.
+                Ok((_, Some(peer))) if vsock::is_from_guest(&peer) => {}
+                Ok((fd, _)) => self.sessions.push(Session::new(Connection::accepted(fd))),
                 // A connection that its maker gave up already.
                 Err(Errno::INTR | Errno::CONNABORTED) => {}
                 Err(Errno::AGAIN) => return,
