@@ -30,6 +30,7 @@ fn some_frame() -> impl Strategy<Value = Sent> {
         (1..=64_u8).prop_map(Frame::Signal),
         Just(Frame::Closed(Stream::Stdout)),
         Just(Frame::Closed(Stream::Stderr)),
+        Just(Frame::Started),
         any::<u32>().prop_map(Frame::Taken),
         any::<u8>().prop_map(|status| Frame::End(Ending::Exited(status))),
         ".{0,40}".prop_map(|reason| Frame::End(Ending::NotFound(reason))),

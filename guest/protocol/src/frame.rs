@@ -35,6 +35,7 @@ const DATA: u8 = 10;
 const DATA_END: u8 = 11;
 const END: u8 = 12;
 const WARNING: u8 = 13;
+const STARTED: u8 = 14;
 
 /// One of a command's output streams.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +60,8 @@ pub enum Frame<'a> {
     Stdin(&'a [u8]),
     /// Host: there is no more input.
     StdinEnd,
+    /// Agent: the command runs. Said once, before any of its output, and not at all where it cannot be run.
+    Started,
     /// Agent: output of the command, or of its terminal.
     Stdout(&'a [u8]),
     /// Agent: what the command wrote to its standard error. A terminal has none.
@@ -90,6 +93,7 @@ impl<'a> Frame<'a> {
             Self::Request(request) => json(REQUEST, request.as_ref(), out)?,
             Self::Stdin(data) => in_parts(STDIN, data, out),
             Self::StdinEnd => put(STDIN_END, &[], out),
+            Self::Started => put(STARTED, &[], out),
             Self::Stdout(data) => in_parts(STDOUT, data, out),
             Self::Stderr(data) => in_parts(STDERR, data, out),
             Self::Resize(size) => {
@@ -131,6 +135,7 @@ impl<'a> Frame<'a> {
             (DATA, data) => Self::Data(data),
             (DATA_END, []) => Self::DataEnd,
             (WARNING, text) => Self::Warning(String::from_utf8_lossy(text)),
+            (STARTED, []) => Self::Started,
             (END, _) => Self::End(from_json(kind, body)?),
             _ => return Err(size()),
         })
@@ -142,7 +147,7 @@ pub(crate) fn most(kind: u8) -> Result<u32, ProtocolError> {
     match kind {
         REQUEST => Ok(MAX_REQUEST as u32),
         STDIN | STDOUT | STDERR | DATA | END => Ok(MAX_DATA as u32),
-        STDIN_END | DATA_END => Ok(0),
+        STDIN_END | DATA_END | STARTED => Ok(0),
         WARNING => Ok(MAX_REASON as u32),
         RESIZE | TAKEN => Ok(4),
         SIGNAL | CLOSED => Ok(1),

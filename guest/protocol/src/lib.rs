@@ -8,8 +8,8 @@
 //!   [`HOST_CID`], port [`PORT`]. It sends no request, since the host knows what it asked for.
 //! - **Anything later**: the host connects to port [`PORT`] of the guest and sends a [`Frame::Request`].
 //!
-//! While a command runs, the host sends `Stdin`, `StdinEnd`, `Resize`, `Signal` and `Closed`, the agent `Stdout`,
-//! `Stderr` and `Taken`. A copy sends its tar archive as `Data`, in its direction, and
+//! While a command runs, the host sends `Stdin`, `StdinEnd`, `Resize`, `Signal` and `Closed`, the agent `Started`,
+//! `Stdout`, `Stderr` and `Taken`. A copy sends its tar archive as `Data`, in its direction, and
 //! `Warning` for what it holds otherwise than the files. The agent's last frame is always
 //! [`Frame::End`], and says how it went. A connection that closes before it means that the guest is gone.
 //!
@@ -54,7 +54,7 @@ pub use window::{STDIN_WINDOW, StdinWindow};
 pub use word::Word;
 
 /// What both ends speak. Host and agent come from one binary; other versions meet only when a guest outlives an update.
-pub const VERSION: u16 = 1;
+pub const VERSION: u16 = 2;
 
 /// The first eight bytes in each direction.
 pub const HELLO: [u8; 8] = {

@@ -27,7 +27,7 @@ fn what_is_written_is_read() {
 #[test]
 fn another_version_is_named_before_its_fields_are_read() {
     let error = RunSpec::from_json(br#"{"version": 7, "something": "new"}"#).unwrap_err();
-    assert_eq!(error.to_string(), "it is for version 7 of the agent, this one is 1");
+    assert_eq!(error.to_string(), "it is for version 7 of the agent, this one is 2");
 }
 
 #[test]

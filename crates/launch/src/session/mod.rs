@@ -66,8 +66,7 @@ pub enum Broken {
 }
 
 /// Carries a command's streams until it has ended. `input`, if there is any, is read on a thread that may stay
-/// behind in a read that never ends. `begun` is called once the command runs: an agent that cannot run it says so with
-/// its first words.
+/// behind in a read that never ends. `begun` is called once the agent says that the command runs.
 pub fn carry(
     mut stream: UnixStream,
     waiting: Waiting,
@@ -97,23 +96,16 @@ pub fn carry(
         decoder.feed(&bytes[..count]);
         while let Some(frame) = decoder.next_frame()? {
             match frame {
+                Frame::Started => {
+                    let again = || Broken::Senseless("that the command has started, for the second time".to_owned());
+                    begun.take().ok_or_else(again)?();
+                }
                 Frame::Stdout(data) => sinks.write(Stream::Stdout, data, outbox)?,
                 Frame::Stderr(data) => sinks.write(Stream::Stderr, data, outbox)?,
                 Frame::Taken(count) if window.taken(count) => {}
-                Frame::End(ending) => {
-                    // A short command may have ended by the time of its agent's first words.
-                    if let Some(begun) = begun.take()
-                        && ending.reason().is_none()
-                    {
-                        begun();
-                    }
-                    return Ok(ending);
-                }
+                Frame::End(ending) => return Ok(ending),
                 other => return Err(Broken::Senseless(format!("{other:?}"))),
             }
-        }
-        if let Some(begun) = begun.take() {
-            begun();
         }
     }
 }

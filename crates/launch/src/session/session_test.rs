@@ -140,10 +140,10 @@ fn a_reader_that_left_is_told_to_the_command_once_and_the_rest_goes_on() {
 }
 
 #[test]
-fn a_command_has_begun_once_the_agent_says_anything_but_that_it_cannot_be() {
+fn a_command_has_begun_once_the_agent_says_so() {
     for (says, begins) in [
-        (vec![], true),
-        (vec![Frame::Stdout(b"hello")], true),
+        (vec![Frame::Started], true),
+        (vec![Frame::Started, Frame::Stdout(b"hello")], true),
         (vec![Frame::End(Ending::NotFound("nosuch: No such file or directory".to_owned()))], false),
     ] {
         let mut scene = scene();
@@ -163,11 +163,24 @@ fn a_command_has_begun_once_the_agent_says_anything_but_that_it_cannot_be() {
 }
 
 #[test]
+fn a_greeting_is_no_beginning_whatever_comes_in_the_next_packet() {
+    let mut scene = scene();
+    scene.greet();
+    // Read by itself: the answer to a signal comes only after that.
+    scene.outbox.send(&Frame::Signal(1)).unwrap();
+    scene.hear();
+    thread::sleep(std::time::Duration::from_millis(50));
+    scene.say(&[Frame::End(Ending::NotFound("nosuch: command not found".to_owned()))]);
+    let begun = Arc::clone(&scene.begun);
+    assert_eq!((scene.end().0.unwrap().status(), begun.load(Ordering::SeqCst)), (127, false));
+}
+
+#[test]
 fn a_command_that_ends_with_the_first_words_has_begun() {
-    let mut hello_and_end = HELLO.to_vec();
-    Frame::End(Ending::Exited(3)).encode(&mut hello_and_end).unwrap();
+    let mut words = HELLO.to_vec();
+    [Frame::Started, Frame::End(Ending::Exited(3))].iter().for_each(|frame| frame.encode(&mut words).unwrap());
     let scene = scene();
-    scene.agent.get_ref().write_all(&hello_and_end).unwrap();
+    scene.agent.get_ref().write_all(&words).unwrap();
     let begun = Arc::clone(&scene.begun);
     assert_eq!((scene.end().0.unwrap(), begun.load(Ordering::SeqCst)), (Ending::Exited(3), true));
 }
@@ -183,6 +196,8 @@ fn an_agent_that_breaks_the_protocol_or_leaves_is_no_ending() {
         // Took what it never got; and what only a host may say.
         (&[&HELLO[..], &[9, 4, 0, 0, 0, 1, 0, 0, 0]].concat(), false),
         (&[&HELLO[..], &[7, 1, 0, 0, 0, 9]].concat(), false),
+        // Started twice.
+        (&[&HELLO[..], &[14, 0, 0, 0, 0, 14, 0, 0, 0, 0]].concat(), false),
     ] {
         let scene = scene();
         let mut stream = scene.agent.get_ref();

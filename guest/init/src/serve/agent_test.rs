@@ -44,6 +44,7 @@ impl Host {
         let mut seen = Vec::new();
         loop {
             match self.reader.read().unwrap() {
+                Some(illico_protocol::Frame::Started) => {}
                 Some(illico_protocol::Frame::Stdout(data)) => seen.extend_from_slice(data),
                 other => panic!("{other:?} after {}", String::from_utf8_lossy(&seen)),
             }
@@ -59,7 +60,7 @@ impl Host {
             match self.reader.read().unwrap().expect("the agent says how it ended") {
                 illico_protocol::Frame::Stdout(data) => stdout.extend_from_slice(data),
                 illico_protocol::Frame::Stderr(data) => stderr.extend_from_slice(data),
-                illico_protocol::Frame::Taken(_) => {}
+                illico_protocol::Frame::Started | illico_protocol::Frame::Taken(_) => {}
                 illico_protocol::Frame::End(ending) => break ending,
                 other => panic!("{other:?}"),
             }

@@ -71,6 +71,7 @@ impl Session {
     /// Starts the command, or says why that cannot be.
     pub(crate) fn run(&mut self, exec: &Exec) -> Result<(), Ending> {
         self.state = State::Runs(Box::new(Running::new(command::start(exec)?)));
+        self.connection.queue(&Frame::Started);
         self.ready = true;
         Ok(())
     }
