@@ -47,7 +47,10 @@ impl Sinks {
     /// Writes what came. Where nobody reads it any more, the command is told, as a pipe would tell it.
     pub(super) fn write(&mut self, stream: Stream, data: &[u8], outbox: &Outbox) -> Result<(), Broken> {
         let sink = match (self, stream) {
-            (Self::Kept(log), _) => return log.write_all(data).map_err(Broken::Output),
+            (Self::Kept(log), _) => {
+                log.keep(data);
+                return Ok(());
+            }
             (Self::Apart { stdout, .. }, Stream::Stdout) => stdout,
             (Self::Apart { stderr, .. }, Stream::Stderr) => stderr,
         };

@@ -1,7 +1,8 @@
 //! What the command of a machine in the background wrote: the last of it, in numbered files.
 //!
 //! `output.0.log` is the first; when one is full the next is begun, and all but the last two go, so a guest that prints for
-//! ever does not fill the host's disk. A file is complete once the next one is there, and none ever changes its name: a
+//! ever does not fill the host's disk. What a full disk does not take is dropped, and how much is said in the log itself once
+//! there is room: a machine does not end because its log cannot be written. A file is complete once the next one is there, and none ever changes its name: a
 //! reader that follows misses nothing, or knows that it did.
 
 use std::fs::{self, File};
@@ -22,6 +23,9 @@ pub struct Log {
     file: File,
     piece: u64,
     room: u64,
+    /// Bytes that were dropped since the last that were written, and why.
+    missing: u64,
+    why: String,
 }
 
 impl Log {
@@ -31,7 +35,45 @@ impl Log {
     }
 
     fn begin_with(folder: &Path, piece: u64) -> io::Result<Self> {
-        Ok(Self { folder: folder.to_owned(), number: 0, file: create(folder, 0)?, piece, room: piece })
+        let file = create(folder, 0)?;
+        Ok(Self { folder: folder.to_owned(), number: 0, file, piece, room: piece, missing: 0, why: String::new() })
+    }
+
+    /// Keeps this, or as much of it as the disk takes.
+    pub fn keep(&mut self, data: &[u8]) {
+        if self.missing > 0 {
+            let notice = format!("\n[illico: {} bytes are missing here: {}]\n", self.missing, self.why);
+            match self.append(notice.as_bytes()) {
+                Ok(()) => self.missing = 0,
+                Err(_) => {
+                    self.missing += data.len() as u64;
+                    return;
+                }
+            }
+        }
+        let mut rest = data;
+        while !rest.is_empty() {
+            match self.write(rest) {
+                Ok(count) => rest = &rest[count..],
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => {
+                    self.missing += rest.len() as u64;
+                    self.why = error.to_string();
+                    return;
+                }
+            }
+        }
+    }
+
+    /// All of it or nothing, in one file.
+    fn append(&mut self, line: &[u8]) -> io::Result<()> {
+        if self.room < line.len() as u64 {
+            self.begin_next()?;
+        }
+        let before = self.file.metadata()?.len();
+        self.file.write_all(line).inspect_err(|_| drop(self.file.set_len(before)))?;
+        self.room = self.room.saturating_sub(line.len() as u64);
+        Ok(())
     }
 
     fn begin_next(&mut self) -> io::Result<()> {
@@ -46,9 +88,7 @@ impl Log {
         (self.number, self.room) = (next, self.piece);
         Ok(())
     }
-}
 
-impl Write for Log {
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
         if self.room == 0 {
             self.begin_next()?;
@@ -57,10 +97,6 @@ impl Write for Log {
         let count = self.file.write(&data[..fits])?;
         self.room -= count as u64;
         Ok(count)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
     }
 }
 
