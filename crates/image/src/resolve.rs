@@ -17,7 +17,7 @@ use crate::reference::Reference;
 use crate::registry;
 use crate::source::{ImageSource, RootKind};
 use crate::store::{Image, Record, RootFile, Store};
-use crate::verified::WrongContent;
+use crate::verified::Unread;
 
 impl Store {
     /// The image of a source. A name that the store knows is not asked of its registry again.
@@ -39,6 +39,7 @@ impl Store {
                 id: None,
                 root: RootFile { path: path.clone(), kind: *kind },
                 config: crate::ImageConfig::default(),
+                guard: None,
             }),
             other => self.import(other, watch),
         }
@@ -200,23 +201,20 @@ impl Store {
     }
 }
 
-/// Applies one layer, and reads all of it.
+/// Applies one layer.
 fn layer(origin: &dyn Origin, index: usize, count: usize, root: &mut Root, watch: Watch<'_>) -> Result<Digest, Error> {
     let number = index.saturating_add(1);
     let image = || origin.name().to_owned();
     let blob_error = |source| Error::Blob { image: image(), number, count, source };
-    let mut packed = Watched { inner: origin.open(index)?, watch };
-    let applied = match compress::unpacked(&mut packed) {
-        Ok(tar) => root.apply(index as u32, tar),
-        Err(error) => return Err(blob_error(error)),
-    };
-    // Wrong content is the reason for whatever else seems wrong with it, and it is only known at its end.
-    if let Err(error) = io::copy(&mut packed, &mut io::sink())
-        && (applied.is_ok() || error.get_ref().is_some_and(|why| why.is::<WrongContent>()))
-    {
-        return Err(blob_error(error));
-    }
-    applied.map_err(|source| Error::Layer { image: image(), number, count, source })
+    let layer = origin.open(index)?;
+    let applied = layer.read(|packed| {
+        let tar = compress::unpacked(Watched { inner: packed, watch }).map_err(blob_error)?;
+        root.apply(index as u32, tar).map_err(|source| Error::Layer { image: image(), number, count, source })
+    });
+    applied.map_err(|unread| match unread {
+        Unread::Content(error) => blob_error(error),
+        Unread::Use(error) => error,
+    })
 }
 
 fn finish(root: Root, id: Digest, image: &str) -> Result<u64, Error> {

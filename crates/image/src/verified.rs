@@ -1,5 +1,5 @@
-//! Content that must be what its name says: read through this, a blob with another digest or length ends with an error
-//! instead of its end.
+//! Content that must be what its name says: a blob with another digest or length is an error, whatever part of it was of
+//! interest.
 
 #![deny(
     clippy::unwrap_used,
@@ -13,16 +13,26 @@ use std::io::{self, ErrorKind, Read};
 
 use crate::digest::{Digest, Summed};
 
-/// A blob that is being read and summed up.
+/// Content that is expected to have a length and a digest. It is no reader, so that nothing of it can be used without the
+/// rest being read and checked.
 #[derive(Debug)]
 pub struct Verified<R> {
-    inner: Option<Summed<R>>,
-    left: u64,
-    digest: Digest,
+    inner: R,
+    /// `None` for content whose name says nothing of it.
+    expected: Option<(u64, Digest)>,
+}
+
+/// Why nothing came of verified content.
+#[derive(Debug)]
+pub enum Unread<E> {
+    /// It cannot be read to its end, or is not what was expected.
+    Content(io::Error),
+    /// Whoever used it failed.
+    Use(E),
 }
 
 /// What was read is not what was asked for.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, Copy, thiserror::Error)]
 pub enum WrongContent {
     #[error("its digest is {found}, and {wanted} was asked for")]
     Digest { found: Digest, wanted: Digest },
@@ -37,14 +47,73 @@ pub enum WrongContent {
 impl<R: Read> Verified<R> {
     /// Expects a content of this length and digest.
     pub fn new(inner: R, size: u64, digest: Digest) -> Self {
-        Self { inner: Some(Summed::new(inner)), left: size, digest }
+        Self { inner, expected: Some((size, digest)) }
+    }
+
+    /// Content without a digest of its own: only that it can be read to its end is checked.
+    pub fn unnamed(inner: R) -> Self {
+        Self { inner, expected: None }
+    }
+
+    /// All of it, checked: at most `max` bytes, and an error if it is longer.
+    pub fn bytes(self, max: u64) -> io::Result<Vec<u8>> {
+        match self.read(|reader| read_at_most(reader, max)) {
+            Ok(bytes) => Ok(bytes),
+            Err(Unread::Content(error) | Unread::Use(error)) => Err(error),
+        }
+    }
+
+    /// Lends it to `reader`, reads what that leaves, and gives its result only if all of the content was as expected. Wrong
+    /// content is the reason for whatever else seems wrong with it, and it is only known at its end; another error of
+    /// reading is told only where `reader` did not fail of it already.
+    pub fn read<T, E>(self, reader: impl FnOnce(&mut dyn Read) -> Result<T, E>) -> Result<T, Unread<E>> {
+        let mut inner = match self.expected {
+            Some((size, digest)) => {
+                Checked::Named(Summing { inner: Some(Summed::new(self.inner)), left: size, digest, wrong: None })
+            }
+            None => Checked::Unnamed(self.inner),
+        };
+        let used = reader(&mut inner);
+        let rest = io::copy(&mut inner, &mut io::sink());
+        match (rest, used) {
+            (Err(error), Ok(_)) => Err(Unread::Content(error)),
+            (Err(error), Err(_)) if error.get_ref().is_some_and(|why| why.is::<WrongContent>()) => {
+                Err(Unread::Content(error))
+            }
+            (_, used) => used.map_err(Unread::Use),
+        }
+    }
+
+    /// The same content behind a pointer.
+    pub fn boxed<'a>(self) -> Verified<Box<dyn Read + 'a>>
+    where
+        R: 'a,
+    {
+        Verified { inner: Box::new(self.inner), expected: self.expected }
     }
 }
 
-impl<R: Read> Verified<R> {
-    /// All of it, checked: at most `max` bytes, and an error if it is longer.
-    pub fn bytes(self, max: u64) -> io::Result<Vec<u8>> {
-        read_at_most(self, max)
+/// Content on its way.
+enum Checked<R> {
+    Named(Summing<R>),
+    Unnamed(R),
+}
+
+/// Content that is summed up, and whose end is an error where it is not what was expected.
+struct Summing<R> {
+    inner: Option<Summed<R>>,
+    left: u64,
+    digest: Digest,
+    /// What was wrong: it stays so for whoever reads on.
+    wrong: Option<WrongContent>,
+}
+
+impl<R: Read> Read for Checked<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Named(content) => content.read(buffer),
+            Self::Unnamed(content) => content.read(buffer),
+        }
     }
 }
 
@@ -58,28 +127,36 @@ pub(crate) fn read_at_most(reader: impl Read, max: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-impl<R: Read> Read for Verified<R> {
+impl<R: Read> Summing<R> {
+    /// Looks at what was read: so many bytes, or the end.
+    fn check(&mut self, count: usize) -> Option<WrongContent> {
+        if count as u64 > self.left {
+            return Some(WrongContent::Longer);
+        }
+        self.left = self.left.saturating_sub(count as u64);
+        if count > 0 {
+            return None;
+        }
+        if self.left > 0 {
+            return Some(WrongContent::Shorter(self.left));
+        }
+        let found = self.inner.take().map(|summed| summed.finish().0)?;
+        (found != self.digest).then_some(WrongContent::Digest { found, wanted: self.digest })
+    }
+}
+
+impl<R: Read> Read for Summing<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if let Some(why) = self.wrong {
+            return Err(wrong(why));
+        }
         let Some(inner) = self.inner.as_mut() else { return Ok(0) };
         if buffer.is_empty() {
             return Ok(0);
         }
         let count = inner.read(buffer)?;
-        if count as u64 > self.left {
-            return Err(wrong(WrongContent::Longer));
-        }
-        self.left = self.left.saturating_sub(count as u64);
-        if count > 0 {
-            return Ok(count);
-        }
-        if self.left > 0 {
-            return Err(wrong(WrongContent::Shorter(self.left)));
-        }
-        let found = self.inner.take().map(|summed| summed.finish().0);
-        match found {
-            Some(found) if found != self.digest => Err(wrong(WrongContent::Digest { found, wanted: self.digest })),
-            _ => Ok(0),
-        }
+        self.wrong = self.check(count);
+        self.wrong.map_or(Ok(count), |why| Err(wrong(why)))
     }
 }
 
@@ -93,7 +170,38 @@ mod tests {
     use super::*;
 
     fn read(content: &[u8], size: u64, digest: Digest) -> Result<usize, String> {
-        Verified::new(content, size, digest).read_to_end(&mut Vec::new()).map_err(|error| error.to_string())
+        let read = Verified::new(content, size, digest).read(|reader| reader.read_to_end(&mut Vec::new()));
+        read.map_err(|error| match error {
+            Unread::Content(error) | Unread::Use(error) => error.to_string(),
+        })
+    }
+
+    #[test]
+    fn a_reader_that_stops_early_learns_of_what_it_left() {
+        let first = |content: &[u8]| {
+            let verified = Verified::new(content, 5, Digest::of(b"hello"));
+            verified.read(|reader| reader.read(&mut [0; 1]).map(|_| "used"))
+        };
+        assert!(matches!(first(b"hello"), Ok("used")));
+        assert!(matches!(first(b"hellO"), Err(Unread::Content(_))));
+        assert!(matches!(first(b"hell"), Err(Unread::Content(_))));
+        let unused = Verified::new(&b"hellO"[..], 5, Digest::of(b"hello")).read(|_| Ok::<_, ()>(()));
+        assert!(matches!(unused, Err(Unread::Content(_))));
+    }
+
+    #[test]
+    fn wrong_content_is_the_reason_of_other_failures() {
+        let fails =
+            |content: &[u8]| Verified::new(content, 5, Digest::of(b"hello")).read(|_| Err::<(), _>("does not parse"));
+        assert!(matches!(fails(b"hello"), Err(Unread::Use("does not parse"))));
+        assert!(matches!(fails(b"hellO"), Err(Unread::Content(_))));
+    }
+
+    #[test]
+    fn content_without_a_digest_is_read_to_its_end() {
+        let mut left = &b"hello"[..];
+        assert!(matches!(Verified::unnamed(&mut left).read(|_| Ok::<_, ()>(7)), Ok(7)));
+        assert!(left.is_empty());
     }
 
     #[test]

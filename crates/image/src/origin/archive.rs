@@ -13,7 +13,7 @@ use super::{Origin, layout};
 use crate::error::Error;
 use crate::oci::{DOCUMENT_MAX, DocumentError};
 use crate::tar::{BLOCK, Reader, TarError, Type};
-use crate::verified::read_at_most;
+use crate::verified::{Verified, read_at_most};
 
 /// More entries than any saved image has: from here on a tar is a root file system.
 const ENTRIES_MAX: usize = 20_000;
@@ -203,10 +203,11 @@ impl Origin for DockerArchive {
         self.layers.iter().map(|name| self.archive.find(name.as_bytes()).map(|(_, len)| len)).collect()
     }
 
-    fn open(&self, layer: usize) -> Result<Box<dyn Read + '_>, Error> {
+    fn open(&self, layer: usize) -> Result<Verified<Box<dyn Read + '_>>, Error> {
         let name = self.layers.get(layer).cloned().unwrap_or_default();
         match self.archive.open(name.as_bytes()) {
-            Some(part) => Ok(Box::new(part)),
+            // Its digest is not that of the packed layer but that of the tar in it, which the configuration has.
+            Some(part) => Ok(Verified::unnamed(part).boxed()),
             None => Err(Error::Missing { image: self.name.clone(), what: name }),
         }
     }

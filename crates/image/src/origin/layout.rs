@@ -44,9 +44,8 @@ impl Blobs for Files {
         read_blob(self, image, blob)
     }
 
-    fn open(&self, image: &str, blob: &Descriptor) -> Result<Box<dyn Read + '_>, Error> {
-        let file = self.file(image, &path_of(blob.digest))?;
-        Ok(Box::new(Verified::new(file, blob.size, blob.digest)))
+    fn open(&self, image: &str, blob: &Descriptor) -> Result<Verified<Box<dyn Read + '_>>, Error> {
+        Ok(Verified::new(self.file(image, &path_of(blob.digest))?, blob.size, blob.digest))
     }
 }
 
@@ -109,7 +108,7 @@ fn choose<'a>(manifests: &'a [Descriptor], wanted: Option<&str>, image: &str) ->
 }
 
 fn read_blob(files: &Files, image: &str, blob: &Descriptor) -> Result<Vec<u8>, Error> {
-    read_at_most(files.open(image, blob)?, DOCUMENT_MAX).map_err(Error::file("read", path_of(blob.digest)))
+    files.open(image, blob)?.bytes(DOCUMENT_MAX).map_err(Error::file("read", path_of(blob.digest)))
 }
 
 fn path_of(digest: Digest) -> String {

@@ -9,6 +9,7 @@ use std::io::Read;
 
 use crate::error::Error;
 use crate::oci::Configuration;
+use crate::verified::Verified;
 
 /// An image whose layers can be opened.
 pub(crate) trait Origin {
@@ -21,8 +22,8 @@ pub(crate) trait Origin {
     /// Each layer's size as it is packed, if that is known.
     fn layers(&self) -> Vec<Option<u64>>;
 
-    /// A layer as it is packed. Reading it to its end fails if it is not what the image says it is.
-    fn open(&self, layer: usize) -> Result<Box<dyn Read + '_>, Error>;
+    /// A layer as it is packed.
+    fn open(&self, layer: usize) -> Result<Verified<Box<dyn Read + '_>>, Error>;
 
     /// The configuration, which fits this machine and the layers.
     fn parsed(&self) -> Result<Configuration, Error> {

@@ -9,6 +9,7 @@ use std::io::Read;
 use super::Origin;
 use crate::error::Error;
 use crate::oci::{Configuration, Descriptor, Document, DocumentError, Manifest, for_this_machine};
+use crate::verified::Verified;
 
 /// How deep indexes may lead to indexes.
 const MAX_DEPTH: usize = 4;
@@ -23,8 +24,8 @@ pub(crate) trait Blobs {
     /// A configuration.
     fn configuration(&self, image: &str, blob: &Descriptor) -> Result<Vec<u8>, Error>;
 
-    /// A layer. Reading it to its end fails if it is not what its digest says.
-    fn open(&self, image: &str, blob: &Descriptor) -> Result<Box<dyn Read + '_>, Error>;
+    /// A layer.
+    fn open(&self, image: &str, blob: &Descriptor) -> Result<Verified<Box<dyn Read + '_>>, Error>;
 }
 
 /// One image, and where its layers are.
@@ -106,7 +107,7 @@ impl<B: Blobs> Origin for OciImage<B> {
         self.manifest.layers.iter().map(|layer| Some(layer.size)).collect()
     }
 
-    fn open(&self, layer: usize) -> Result<Box<dyn Read + '_>, Error> {
+    fn open(&self, layer: usize) -> Result<Verified<Box<dyn Read + '_>>, Error> {
         let missing = || Error::Missing { image: self.name.clone(), what: format!("layer {layer}") };
         self.blobs.open(&self.name, self.manifest.layers.get(layer).ok_or_else(missing)?)
     }

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::env;
 use std::fs;
-use std::io::{self, Read};
+use std::io;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -236,9 +236,8 @@ impl Client {
         if response.status() != 200 {
             return Err(RegistryError::Refused { host: self.host.clone(), status: response.status().as_u16() });
         }
-        let mut bytes = Vec::new();
-        let read = response.into_body().into_reader().take(DOCUMENT_MAX).read_to_end(&mut bytes);
-        read.map_err(|error| self.unreadable(error))?;
+        let bytes = read_at_most(response.into_body().into_reader(), DOCUMENT_MAX);
+        let bytes = bytes.map_err(|error| self.unreadable(error))?;
         let token = token(&bytes).map_err(|source| RegistryError::Token { host: self.host.clone(), source })?;
         Ok(format!("Bearer {token}"))
     }

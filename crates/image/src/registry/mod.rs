@@ -43,8 +43,8 @@ impl Blobs for Client {
         read.map_err(|error| Error::Registry { image: image.to_owned(), source: self.unreadable(error) })
     }
 
-    fn open(&self, _image: &str, descriptor: &Descriptor) -> Result<Box<dyn Read + '_>, Error> {
-        Ok(Box::new(blob(self, descriptor)))
+    fn open(&self, _image: &str, descriptor: &Descriptor) -> Result<Verified<Box<dyn Read + '_>>, Error> {
+        Ok(blob(self, descriptor).boxed())
     }
 }
 

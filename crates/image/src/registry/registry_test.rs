@@ -17,6 +17,8 @@ use crate::{Digest, Error, Image, Reference};
 struct Manners {
     /// Asks for a token first.
     token: bool,
+    /// Blanks behind the token.
+    blanks: usize,
     /// Blobs break off after so many bytes of each connection.
     break_after: Option<usize>,
     /// Knows where to go on.
@@ -101,7 +103,8 @@ fn serve(
         if path.starts_with("/token?") {
             let right = path.contains("scope=repository%3Aroom%2Fimage%3Apull")
                 || path.contains("scope=repository:room/image:pull");
-            answer(if right { 200 } else { 400 }, "", br#"{"token":"secret"}"#, 18);
+            let body = format!("{{\"token\":\"secret\"}}{}", " ".repeat(manners.blanks));
+            answer(if right { 200 } else { 400 }, "", body.as_bytes(), body.len());
             continue;
         }
         let redirected = path.strip_prefix("/elsewhere");
@@ -186,6 +189,13 @@ fn a_token_is_fetched_once_and_stays_behind_at_a_redirect() {
     pull(&registry).unwrap();
     assert_eq!(registry.asked("/token?"), 1);
     assert_eq!(registry.asked("/elsewhere"), 3);
+}
+
+#[test]
+fn a_token_of_more_than_a_document_is_refused_and_not_cut() {
+    let registry = plainly(&parts(), Manners { token: true, blanks: 5 << 20, ..Manners::default() });
+    assert!(refused(&registry).ends_with("it has more than 4194304 bytes"), "{}", refused(&registry));
+    pull(&plainly(&parts(), Manners { token: true, blanks: 3 << 20, ..Manners::default() })).unwrap();
 }
 
 #[test]
