@@ -48,4 +48,4 @@ pub use registry::RegistryError;
 #[cfg(any(test, feature = "testkit"))]
 pub use registry::auth;
 pub use source::{ImageSource, RootKind, SourceError};
-pub use store::{Image, Record, RootFile, Store, Stored};
+pub use store::{Guard, Image, Record, RootFile, Store, Stored};

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use std::{fs, io};
 
-use illico_image::Image;
+use illico_image::{Guard, Image};
 use illico_machine::config::{Config, Console, Size, Switch};
 use illico_protocol::{Exec, Mount, Root, RunSpec, Upper, Word};
 use illico_virtio::block::DiskSpec;
@@ -33,6 +33,8 @@ pub struct Plan {
     pub environment: Environment,
     /// The image, as the person wrote it.
     pub image: Option<String>,
+    /// Keeps the image's file until the machine has opened it.
+    pub(crate) guard: Option<Guard>,
     /// The signal that asks the command to stop.
     pub stop_signal: u8,
     /// Ports of the host that lead into the guest, as they were written.
@@ -79,6 +81,7 @@ impl Plan {
         let spec = RunSpec::new("illico", root, command);
         let mut plan = Self::new(kernel, config, spec, process::environment(&image.config));
         plan.image = Some(name.to_owned());
+        plan.guard.clone_from(&image.guard);
         plan.stop_signal = process::stop_signal(&image.config);
         Ok(plan)
     }
@@ -92,6 +95,7 @@ impl Plan {
             spec,
             environment,
             image: None,
+            guard: None,
             stop_signal: process::SIGTERM,
             ports: Vec::new(),
             kernel,

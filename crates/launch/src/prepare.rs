@@ -110,6 +110,8 @@ impl Plan {
         let mut start = start?;
         start.count_in(watch::create(&sockets)?);
         let mut machine = build(&self.config, start, Parts { console, devices, ram, ..Parts::new(files) })?;
+        // Its files are open.
+        self.guard = None;
         watch::attach(&sockets, &mut machine)?;
         let handle = Handle::new(machine.control(), first.outbox().clone(), self.stop_signal);
         Ok(Prepared { machine, folder, first, handle, plan: self, sockets })

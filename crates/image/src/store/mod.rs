@@ -12,6 +12,7 @@
 //! Every file is written under another name, synced and renamed, so that a reader finds all of it or nothing, whatever
 //! dies in between. The layers are not kept: what a guest needs is their sum.
 
+mod guard;
 mod names;
 mod part;
 mod record;
@@ -29,6 +30,7 @@ use crate::limits::Limits;
 use crate::source::RootKind;
 use crate::xdg::Base;
 
+pub use guard::Guard;
 pub(crate) use part::Part;
 pub use record::Record;
 
@@ -47,6 +49,8 @@ pub struct Image {
     pub id: Option<Digest>,
     pub root: RootFile,
     pub config: ImageConfig,
+    /// Keeps the file until a machine has opened it; a file that is used as it is needs none.
+    pub guard: Option<Guard>,
 }
 
 /// A file that holds a root file system.
@@ -100,11 +104,10 @@ impl Store {
         };
         let Some(record) = record else { return Ok(None) };
         let path = self.root_path(id, record.kind);
-        // Somebody may have removed the file by hand.
-        if !path.is_file() {
-            return Ok(None);
-        }
-        Ok(Some(Image { id: Some(id), root: RootFile { path, kind: record.kind }, config: record.config }))
+        // Somebody may have removed the file by hand, or this image just now.
+        let Some(guard) = Guard::of(&path)? else { return Ok(None) };
+        let root = RootFile { path, kind: record.kind };
+        Ok(Some(Image { id: Some(id), root, config: record.config, guard: Some(guard) }))
     }
 
     /// All whole images, by their names and the unnamed last. What is damaged is left to [`Store::damage`].
@@ -242,11 +245,12 @@ impl Store {
         }
     }
 
-    /// The record goes first: without it, the rest is nobody's.
+    /// The record goes first: without it, the rest is nobody's. A file that a starting machine guards stays until it is
+    /// pruned.
     fn remove_image(&self, id: Digest) -> Result<(), Error> {
         remove(&self.record_path(id))?;
         for kind in [RootKind::Erofs, RootKind::Ext4, RootKind::Squashfs] {
-            remove(&self.root_path(id, kind))?;
+            guard::remove(&self.root_path(id, kind))?;
         }
         Ok(())
     }
@@ -260,17 +264,23 @@ impl Store {
             let (stem, end) = name.rsplit_once('.').unwrap_or((&name, ""));
             // Held until the file is gone, so that a maker that opens it meanwhile sees that and begins again.
             let mut held = None;
-            let orphan = match end {
+            let gone = match end {
                 // Its maker renames it and writes the record under the lock that is held here.
-                "erofs" | "ext4" | "squashfs" => Digest::from_hex(stem).is_ok_and(|id| !self.record_path(id).exists()),
+                "erofs" | "ext4" | "squashfs"
+                    if Digest::from_hex(stem).is_ok_and(|id| !self.record_path(id).exists()) =>
+                {
+                    guard::remove(&path)?
+                }
                 "part" => {
                     held = part::take_free(&path);
+                    if held.is_some() {
+                        remove(&path)?;
+                    }
                     held.is_some()
                 }
                 _ => false,
             };
-            if orphan {
-                remove(&path)?;
+            if gone {
                 bytes = bytes.saturating_add(metadata.blocks().saturating_mul(512));
             }
             drop(held);

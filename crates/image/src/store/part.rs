@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
-use super::{Image, Record, RootFile, Store, record, sync_folder};
+use super::{Guard, Image, Record, RootFile, Store, record, sync_folder};
 use crate::digest::Digest;
 use crate::error::Error;
 use crate::progress::{Progress, Watch};
@@ -72,8 +72,12 @@ impl Store {
         sync_folder(self.folder())?;
         let name = format!("{}.json", id.hex());
         record::write_json(self.folder(), &name, &record)?;
+        // Who waits for this part must not wait for the machine that starts from it: its lock is another one.
+        drop(part);
+        let guard = Guard::of(&path)?;
         drop(lock);
-        Ok(Image { id: Some(id), root: RootFile { path, kind: record.kind }, config: record.config })
+        let root = RootFile { path, kind: record.kind };
+        Ok(Image { id: Some(id), root, config: record.config, guard })
     }
 }
 
@@ -104,7 +108,7 @@ fn open(path: &Path) -> Result<File, Error> {
 }
 
 /// Whether this file still has this name.
-fn is_at(file: &File, path: &Path) -> bool {
+pub(super) fn is_at(file: &File, path: &Path) -> bool {
     let same = |a: io::Result<fs::Metadata>, b: io::Result<fs::Metadata>| match (a, b) {
         (Ok(a), Ok(b)) => (a.dev(), a.ino()) == (b.dev(), b.ino()),
         _ => false,

@@ -139,6 +139,29 @@ fn who_makes_the_same_image_waits_and_then_finds_it() {
 }
 
 #[test]
+fn an_image_that_is_removed_keeps_its_file_until_a_starting_machine_has_it() {
+    let (_folder, store) = store();
+    let id = imported(&store, "a");
+    let starting = store.image(id).unwrap().unwrap();
+    store.remove(&id.hex()).unwrap();
+    assert_eq!(store.image(id).unwrap(), None, "nobody else finds it");
+    assert!(starting.root.path.is_file(), "between resolve and open");
+    store.prune().unwrap();
+    assert!(starting.root.path.is_file(), "nor does prune take it");
+    drop(starting);
+    assert!(store.prune().unwrap().1 > 0);
+    assert!(files(&store).is_empty());
+}
+
+#[test]
+fn an_image_that_is_pruned_is_guarded_as_well() {
+    let (_folder, store) = store();
+    let starting = store.image(imported(&store, "a")).unwrap().unwrap();
+    assert_eq!(store.prune().unwrap().0, 1);
+    assert!(starting.root.path.is_file());
+}
+
+#[test]
 fn an_empty_file_of_names_costs_no_image() {
     let (_folder, store) = store();
     let id = imported(&store, "a");
