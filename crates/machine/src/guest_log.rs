@@ -11,10 +11,11 @@
 //!
 //! Places in a row whose numbers follow one another are infos; words that are ids of such records, with the next id behind
 //! the text, are blocks. It is all the guest's to forge: what comes out is a list of bounded size with nothing promised
-//! about its content.
+//! about its content, and what it takes to find it is bounded by [`MAX_LOOKS`], whatever the guest left in its memory.
 
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::arithmetic_side_effects)]
 
+use std::cell::Cell;
 use std::collections::HashMap;
 
 use illico_memory::{GuestAddress, Ram};
@@ -65,6 +66,12 @@ const COUNT_BITS: std::ops::RangeInclusive<u32> = 7..=16;
 const SLACK: usize = 32;
 /// Places that are remembered for one id. Other words look like ids too.
 const CANDIDATES: usize = 64;
+/// Places that are remembered altogether, of 16 bytes each.
+const MAX_PLACES: usize = 1 << 20;
+/// Rows of infos that are tried, the longest first. A kernel has one; others are old ones, or forged.
+const MAX_RUNS: usize = 4;
+/// Words that are looked at one by one, which takes some nanoseconds each. A log of 5,000 lines takes 150,000.
+const MAX_LOOKS: u64 = 16 << 20;
 
 /// What an info says.
 #[derive(Clone, Copy)]
@@ -74,12 +81,37 @@ struct Info {
     len: usize,
 }
 
+/// What may still be looked at.
+struct Budget(Cell<u64>);
+
+impl Budget {
+    fn new() -> Self {
+        Self(Cell::new(MAX_LOOKS))
+    }
+
+    /// Takes a look. False once there were enough.
+    fn spend(&self) -> bool {
+        let left = self.0.get();
+        self.0.set(left.saturating_sub(1));
+        left > 0
+    }
+}
+
 /// Finds the log in these ranges of the guest's memory; the longest one, if there are several.
 pub fn find(ram: &Ram, ranges: &[Range]) -> Vec<Record> {
+    find_within(ram, ranges, &Budget::new())
+}
+
+fn find_within(ram: &Ram, ranges: &[Range], budget: &Budget) -> Vec<Record> {
     let images: Vec<_> = ranges.iter().filter_map(|&range| image(ram, range)).collect();
-    let blocks = Blocks::of(&images);
-    let logs = images.iter().flat_map(|image| infos(image)).map(|infos| blocks.records(&infos));
-    logs.max_by_key(Vec::len).unwrap_or_default()
+    let mut runs: Vec<_> = images.iter().flat_map(|image| infos(image, budget)).collect();
+    runs.sort_by_key(|run| std::cmp::Reverse(run.len()));
+    runs.truncate(MAX_RUNS);
+    if runs.is_empty() {
+        return Vec::new();
+    }
+    let blocks = Blocks::of(&images, budget);
+    runs.iter().map(|infos| blocks.records(infos)).max_by_key(Vec::len).unwrap_or_default()
 }
 
 fn image(ram: &Ram, range: Range) -> Option<Vec<u8>> {
@@ -97,31 +129,35 @@ fn word(bytes: &[u8], at: usize) -> Option<u64> {
 struct Blocks<'a> {
     images: &'a [Vec<u8>],
     places: HashMap<u64, Vec<Place>>,
+    budget: &'a Budget,
 }
 
 /// Which image, and where in it.
 type Place = (usize, usize);
 
 impl<'a> Blocks<'a> {
-    fn of(images: &'a [Vec<u8>]) -> Self {
+    fn of(images: &'a [Vec<u8>], budget: &'a Budget) -> Self {
         let mut places: HashMap<u64, Vec<Place>> = HashMap::new();
+        let mut count = 0_usize;
         for (index, image) in images.iter().enumerate() {
             // The upper six bytes of an id, below and from 2^32 on.
             for upper in [[0xff, 0xff, 0, 0, 0, 0], [0, 0, 1, 0, 0, 0]] {
-                for found in memmem::find_iter(image, &upper) {
+                for found in memmem::find_iter(image, &upper).take_while(|_| budget.spend()) {
                     let Some(at) = found.checked_sub(2).filter(|at| at % 8 == 0) else { continue };
                     let Some(id) = word(image, at) else { continue };
                     let places = places.entry(id).or_default();
-                    if places.len() < CANDIDATES {
+                    if places.len() < CANDIDATES && count < MAX_PLACES {
                         places.push((index, at));
+                        count = count.saturating_add(1);
                     }
                 }
             }
         }
-        Self { images, places }
+        Self { images, places, budget }
     }
 
     fn word(&self, (image, at): Place) -> Option<u64> {
+        self.budget.spend().then_some(())?;
         word(self.images.get(image)?, at)
     }
 
@@ -167,23 +203,24 @@ impl<'a> Blocks<'a> {
 const ONE: [u8; 8] = 1u64.to_le_bytes();
 
 /// All places at which numbers follow one another as in infos.
-fn infos(image: &[u8]) -> Vec<Vec<Info>> {
-    let ones = memmem::find_iter(image, &ONE);
-    ones.filter(|at| at % 8 == 0 && follows(image, *at, 1)).map(|at| run(image, at)).collect()
+fn infos(image: &[u8], budget: &Budget) -> Vec<Vec<Info>> {
+    let ones = memmem::find_iter(image, &ONE).take_while(|_| budget.spend());
+    ones.filter(|at| at % 8 == 0 && follows(image, *at, 1, budget)).map(|at| run(image, at, budget)).collect()
 }
 
-fn follows(image: &[u8], at: usize, seq: u64) -> bool {
+fn follows(image: &[u8], at: usize, seq: u64, budget: &Budget) -> bool {
     (1..RUN).all(|n| {
         let next = (n as usize).checked_mul(INFO).and_then(|step| at.checked_add(step));
-        next.and_then(|next| word(image, next)) == seq.checked_add(n)
+        budget.spend() && next.and_then(|next| word(image, next)) == seq.checked_add(n)
     })
 }
 
 /// The infos from number 0 on, where number 1 is at `at`.
-fn run(image: &[u8], at: usize) -> Vec<Info> {
+fn run(image: &[u8], at: usize, budget: &Budget) -> Vec<Info> {
     let mut infos = Vec::new();
     let Some(mut at) = at.checked_sub(INFO) else { return infos };
     while infos.len() < MOST
+        && budget.spend()
         && let (Some(seq), Some(time), Some(rest)) =
             (word(image, at), word(image, at.saturating_add(8)), word(image, at.saturating_add(16)))
         && seq == infos.len() as u64

@@ -83,6 +83,41 @@ fn lengths_that_lie_are_cut() {
     assert!(find(&ram, &[RANGE]).iter().all(|record| record.text.len() <= LONGEST));
 }
 
+/// What finding the log takes, and how many records it has.
+fn cost(ram: &Ram) -> (u64, usize) {
+    let budget = Budget::new();
+    let records = find_within(ram, &[RANGE], &budget).len();
+    (MAX_LOOKS - budget.0.get(), records)
+}
+
+#[test]
+fn an_honest_log_takes_a_hundredth_of_the_budget() {
+    let lines: Vec<_> = (0..5000).map(|n| (n, format!("line {n}"))).collect();
+    let (looks, records) = cost(&guest(&borrowed(&lines)));
+    assert!(looks <= MAX_LOOKS / 100, "{looks}");
+    assert_eq!(records, 5000);
+}
+
+#[test]
+fn a_forged_log_costs_no_more_than_the_budget() {
+    // Eleven interleaved rows of infos, and words that look like their ids all over the rest.
+    let ram = guest(&[]);
+    let (mut words, half) = (Vec::<u8>::new(), 1 << 20);
+    let row_length = 256_u64;
+    while words.len() < half {
+        let (n, within) = (words.len() as u64 / 8, (words.len() / INFO) as u64 % row_length);
+        words.extend(if n % 11 < 2 { within } else { 0xffff_0000 | (n % 7919) }.to_le_bytes());
+    }
+    while words.len() < 2 << 20 {
+        let n = words.len() as u64 / 8;
+        words.extend(((1_u64 << 32) - 65_536 + n % 1024).to_le_bytes());
+    }
+    ram.write(GuestAddress(BASE), &words).unwrap();
+    let (looks, _) = cost(&ram);
+    assert!(looks > 100_000, "{looks}: nothing was forged");
+    assert!(looks <= MAX_LOOKS, "{looks}");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(32))]
 
