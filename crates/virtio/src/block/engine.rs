@@ -66,11 +66,13 @@ pub(super) struct Engine {
     write_through: bool,
     /// Without one, every job is done when it was begun.
     ring: Option<Uring<Job>>,
+    /// The kernel could not zero a range through the ring. Its other ways wait, so ranges are zeroed step by step.
+    zeroes_wait: bool,
 }
 
 impl Engine {
     pub(super) fn new(disk: Arc<Disk>, write_through: bool, ring: Option<Uring<Job>>) -> Self {
-        Self { disk, write_through, ring }
+        Self { disk, write_through, ring, zeroes_wait: false }
     }
 
     pub(super) fn disk(&self) -> &Disk {
@@ -134,6 +136,10 @@ impl Engine {
                 let result = identify(self.disk.name(), &mut job.chain.writable);
                 return Some((job, result.map(|()| Progress::Done)));
             }
+            Request::WriteZeroes(_) if self.zeroes_wait => {
+                let result = carry_out(&self.disk, self.write_through, &mut job);
+                return Some((job, result));
+            }
             Request::Discard(segments) | Request::WriteZeroes(segments) => match segments.find(|next| next.len > 0) {
                 Some(segment) => {
                     job.segment = segment;
@@ -179,10 +185,14 @@ impl Engine {
             Request::Flush => self.disk.flushed(result.map(drop)).map(|()| true),
             Request::GetId => Ok(true),
             Request::Discard(_) => result.map(|_| false),
-            // By another of the disk's ways then, one that may have to wait.
-            Request::WriteZeroes(_) => {
-                result.map(drop).or_else(|_| self.disk.write_zeroes(job.segment)).map(|()| false)
+            Request::WriteZeroes(segments) if result.is_err() => {
+                self.zeroes_wait = true;
+                segments.put_back(job.segment);
+                // A range may be the whole disk: its steps are made in later turns.
+                job.segment.len = 0;
+                return Some((job, Ok(Progress::Begun)));
             }
+            Request::WriteZeroes(_) => Ok(false),
         };
         match step {
             Ok(false) => self.begin(job),

@@ -112,6 +112,15 @@ impl Segments {
         next.len = next.len.saturating_sub(most);
         Some(piece)
     }
+
+    /// Lets the range that came last come again.
+    pub(super) fn put_back(&mut self, segment: Segment) {
+        if let Some(before) = self.next.checked_sub(1)
+            && let Some(slot) = self.list.get_mut(before)
+        {
+            (*slot, self.next) = (segment, before);
+        }
+    }
 }
 
 impl Iterator for Segments {
