@@ -7,6 +7,8 @@
 //! - [`Ram`] says which windows the guest sees as its physical memory, and [`Buffers`] is a list of
 //!   checked ranges of it that a device request reads from or writes to, file descriptors included.
 //!
+//! Beside them, since all crates above need it: [`voice`], what the monitor says on standard error.
+//!
 //! No KVM here, and nothing of VirtIO.
 
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests start threads as they like"))]
@@ -20,6 +22,7 @@ mod mapping;
 mod program;
 mod ram;
 mod uring;
+pub mod voice;
 mod window;
 
 pub use address::GuestAddress;

@@ -1,11 +1,11 @@
 //! Lines on the host about what a guest does: a few, and none that could stop the machine.
 //!
 //! A guest breaks a ring, or moves a BAR onto another one, as often as it likes; it shall not fill a log
-//! with that. And `eprintln!` panics where standard error has gone, such as a pipe whose reader left:
-//! what a guest does shall not end the monitor either.
+//! with that. How a line reaches standard error, and that no reader of it holds up the machine: `illico_memory::voice`.
 
-use std::io::{self, Write};
 use std::sync::atomic::{AtomicU32, Ordering};
+
+pub use illico_memory::voice::say;
 
 /// How many complaints of one kind are told.
 const TOLD: u32 = 8;
@@ -31,12 +31,6 @@ impl Complaints {
         let last = if before + 1 == TOLD { " (further messages of this kind are suppressed)" } else { "" };
         Some(line() + last)
     }
-}
-
-/// Says a line on standard error, if anybody listens there.
-pub fn say(line: &str) {
-    // One write, so that the lines of two threads do not mix.
-    let _ = io::stderr().write_all(format!("illico: {line}\n").as_bytes());
 }
 
 #[cfg(test)]
