@@ -50,6 +50,13 @@ pub enum End {
     },
 }
 
+impl End {
+    /// Whether somebody outside ended it, and not the guest or its kernel.
+    pub fn is_forced(&self) -> bool {
+        matches!(self, Self::Left | Self::Stopped | Self::Unanswered { .. })
+    }
+}
+
 /// Where the end of a machine is written, once; clones share it.
 #[derive(Clone)]
 pub struct Ending {

@@ -14,6 +14,7 @@ use vmm_sys_util::epoll::EventSet;
 
 use super::escape::{Escape, Wish};
 use super::stream::{Stream, Transfer};
+use crate::complaints::say;
 use crate::event_loop::{Fault, Polling, Source, Worker};
 use crate::interrupt::Interrupt;
 
@@ -26,10 +27,15 @@ pub struct Keyboard {
     escape: Escape,
     /// Raised by Ctrl-A x.
     leave: Interrupt,
-    /// Read and filtered, and not yet handed on. No longer than one read.
+    /// Read and filtered, and not yet handed on.
     held: VecDeque<u8>,
+    /// Keys were dropped since the guest last took one.
+    dropping: bool,
 }
 
+/// Keys that wait for a guest that takes none. The terminal is read all the same, since Ctrl-A x must be heard whatever the
+/// guest does; what is typed beyond them is dropped, and said once.
+const MAX_HELD: usize = 1 << 20;
 /// Keys that are read at once.
 const AT_ONCE: usize = 256;
 /// Reads in one turn on the loop.
@@ -41,8 +47,15 @@ impl Keyboard {
         let (guest, device) = UnixStream::pair()?;
         guest.set_nonblocking(true)?;
         device.set_nonblocking(true)?;
-        let (escape, leave, held) = (Escape::default(), Interrupt::none(), VecDeque::new());
-        Ok((Self { terminal: Stream::input(terminal)?, guest, escape, leave, held }, device.into()))
+        let keyboard = Self {
+            terminal: Stream::input(terminal)?,
+            guest,
+            escape: Escape::default(),
+            leave: Interrupt::none(),
+            held: VecDeque::new(),
+            dropping: false,
+        };
+        Ok((keyboard, device.into()))
     }
 
     /// What to do when the person wants to leave.
@@ -54,22 +67,15 @@ impl Keyboard {
     fn serve(&mut self) -> Polling {
         let mut keys = [0; AT_ONCE];
         for _ in 0..TURN {
-            if !self.hand_on() {
-                return Polling::Sleep;
-            }
+            self.hand_on();
             match self.terminal.read(&mut keys) {
-                Transfer::Moved(count) => {
-                    let held = &mut self.held;
-                    if self.escape.filter(keys.get(..count).unwrap_or_default(), |key| held.push_back(key))
-                        == Wish::Leave
-                    {
-                        self.leave.trigger();
-                    }
-                }
+                Transfer::Moved(count) => self.take(keys.get(..count).unwrap_or_default()),
                 Transfer::NotNow => return Polling::Sleep,
                 Transfer::Over => {
-                    // It fails only where the device has gone already.
-                    let _ = self.guest.shutdown(Shutdown::Write);
+                    if self.held.is_empty() {
+                        // It fails only where the device has gone already.
+                        let _ = self.guest.shutdown(Shutdown::Write);
+                    }
                     return Polling::Sleep;
                 }
             }
@@ -77,19 +83,38 @@ impl Keyboard {
         Polling::Again
     }
 
-    /// Hands on what is held. `false` where the guest takes no more for now: then nothing more is read
-    /// either, and the terminal keeps it.
-    fn hand_on(&mut self) -> bool {
+    /// Keeps keys for the guest, and does what they mean to the monitor.
+    fn take(&mut self, keys: &[u8]) {
+        let (held, mut dropped) = (&mut self.held, false);
+        let keep = |key| {
+            dropped |= held.len() >= MAX_HELD;
+            if held.len() < MAX_HELD {
+                held.push_back(key);
+            }
+        };
+        if self.escape.filter(keys, keep) == Wish::Leave {
+            self.leave.trigger();
+        }
+        if dropped && !self.dropping {
+            self.dropping = true;
+            say("the guest reads no keys: what is typed is dropped until it does; Ctrl-A x leaves");
+        }
+    }
+
+    /// Hands on what is held, as much as the guest takes for now.
+    fn hand_on(&mut self) {
         while !self.held.is_empty() {
             match self.guest.write(self.held.as_slices().0) {
-                Ok(count) => drop(self.held.drain(..count)),
+                Ok(count) => {
+                    self.held.drain(..count);
+                    self.dropping = false;
+                }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return false,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
                 // The device has gone. The monitor still listens.
                 Err(_) => self.held.clear(),
             }
         }
-        true
     }
 }
 

@@ -59,7 +59,7 @@ fn the_end_of_the_terminal_is_the_end_of_the_guests_input() {
 }
 
 #[test]
-fn what_the_guest_does_not_take_stays_in_the_terminal_and_in_order() {
+fn what_the_guest_does_not_take_at_once_waits_in_order() {
     let (mut keyboard, mut person, mut device, _leave) = keyboard();
     let pasted: Vec<u8> = (0..1 << 20).map(|n| (n % 250 + 2) as u8).collect();
     let sent = pasted.clone();
@@ -67,9 +67,52 @@ fn what_the_guest_does_not_take_stays_in_the_terminal_and_in_order() {
     let mut seen = Vec::new();
     while seen.len() < pasted.len() {
         keyboard.ready(0).unwrap();
-        assert!(keyboard.held.len() <= AT_ONCE);
+        assert!(keyboard.held.len() <= MAX_HELD);
         seen.extend(guest(&mut device));
     }
     typist.join().unwrap();
     assert!(seen == pasted);
+}
+
+#[test]
+fn ctrl_a_x_is_heard_behind_keys_that_the_guest_never_takes() {
+    let (mut keyboard, mut person, mut device, leave) = keyboard();
+    let typist = std::thread::spawn(move || {
+        person.write_all(&vec![b'.'; 3 * MAX_HELD]).unwrap();
+        person.write_all(b"\x01x").unwrap();
+        person
+    });
+    while leave.read().is_err() {
+        keyboard.ready(1).unwrap();
+        assert!(keyboard.held.len() <= MAX_HELD);
+    }
+    // What was kept is handed on once the guest reads, and so is what is typed then.
+    let mut person = typist.join().unwrap();
+    let mut kept = 0;
+    while !keyboard.held.is_empty() {
+        kept += guest(&mut device).len();
+        keyboard.ready(0).unwrap();
+    }
+    kept += guest(&mut device).len();
+    assert!(kept >= MAX_HELD, "{kept}");
+    person.write_all(b"later").unwrap();
+    keyboard.ready(1).unwrap();
+    assert_eq!(guest(&mut device), b"later");
+}
+
+#[test]
+fn the_end_of_the_terminal_waits_behind_what_is_held() {
+    let (mut keyboard, mut person, mut device, _leave) = keyboard();
+    let typist = std::thread::spawn(move || person.write_all(&vec![b'.'; 1 << 19]).unwrap());
+    while !typist.is_finished() {
+        keyboard.ready(1).unwrap();
+    }
+    typist.join().unwrap();
+    let mut seen = 0;
+    while seen < 1 << 19 {
+        keyboard.ready(1).unwrap();
+        seen += guest(&mut device).len();
+    }
+    keyboard.ready(0).unwrap();
+    assert_eq!(device.read(&mut [0; 16]).unwrap(), 0, "the end came before all keys, or not at all");
 }

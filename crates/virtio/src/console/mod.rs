@@ -5,7 +5,7 @@
 //! - `size.rs`: the size of the window, where there is a window, in the configuration space;
 //! - here: emergency writes, for a guest that cannot use its queues.
 //!
-//! No multiport. A terminal's escape keys are not known here: see [`Keyboard`], which sits in front.
+//! No multiport. [`Spool`] and [`Feed`] are the two ends of a console that is not VirtIO. A terminal's escape keys are not known here: see [`Keyboard`], which sits in front.
 
 mod escape;
 mod feed;
@@ -13,6 +13,7 @@ mod input;
 mod keyboard;
 mod output;
 mod size;
+mod spool;
 mod stream;
 
 use std::fs::File;
@@ -24,6 +25,7 @@ pub use escape::{ESCAPE, Escape, LEAVE};
 pub use feed::Feed;
 pub use keyboard::Keyboard;
 pub use size::{Resizer, Size};
+pub use spool::Spool;
 
 use crate::device::{Activation, Device};
 use crate::event_loop::{Fault, Worker};

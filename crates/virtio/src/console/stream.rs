@@ -23,6 +23,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{OFlags, fcntl_getfl, makedev};
 use vmm_sys_util::epoll::{ControlOperation, Epoll, EpollEvent, EventSet};
 
+use crate::complaints::say;
 use crate::event_loop::Source;
 
 /// What a transfer came to.
@@ -114,6 +115,17 @@ impl Stream {
         self.transfer(|| (&self.file).read(bytes))
     }
 
+    /// Writes memory of our own.
+    pub(super) fn write(&self, bytes: &[u8]) -> Transfer {
+        let bytes = bytes.get(..self.most()).unwrap_or(bytes);
+        self.wrote(self.transfer(|| (&self.file).write(bytes)))
+    }
+
+    /// Waits until a transfer is worth a try, however long that takes.
+    pub(super) fn wait_for_room(&self) {
+        self.wait(None);
+    }
+
     /// One character, on whatever thread the guest's cry arrives. It may wait a little, and is lost
     /// where that was in vain.
     pub(super) fn write_emergency(&self, character: u8) {
@@ -172,9 +184,7 @@ impl Stream {
             && self.events == EventSet::OUT
             && !matches!(error.kind(), ErrorKind::BrokenPipe | ErrorKind::ConnectionReset)
         {
-            // Not eprintln!, which panics where there is nobody to read it.
-            let _ =
-                writeln!(io::stderr(), "illico: console: writing: {error}; what the guest writes is lost from here");
+            say(&format!("console: writing: {error}; what the guest writes is lost from here"));
         }
         Transfer::Over
     }

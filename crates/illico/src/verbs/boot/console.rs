@@ -1,15 +1,14 @@
 //! Joins the guest's console to standard input and output, and to the person at the terminal, if there
 //! is one: raw keys, Ctrl-A x, and the size of the window.
 
-use std::fs::File;
-use std::io::{self, Read, Write, stdin, stdout};
+use std::io::{self, Read, stdin, stdout};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 
 use illico_machine::config::Console as Kind;
 use illico_machine::machine::Machine;
 use illico_virtio::complaints::say;
-use illico_virtio::console::{Console, Feed, Keyboard, Resizer};
+use illico_virtio::console::{Console, Feed, Keyboard, Resizer, Spool};
 use illico_virtio::device::Device;
 use illico_virtio::event_loop::{Fault, OnFault, Polling, Source, Worker};
 use illico_virtio::interrupt::Interrupt;
@@ -25,7 +24,7 @@ pub struct Opened {
     /// The VirtIO device.
     pub device: Option<Box<dyn Device>>,
     /// Where the UART writes.
-    pub uart: Option<Box<dyn Write + Send>>,
+    pub uart: Option<Spool>,
     /// What joins it to the machine that was built.
     pub joint: Joint,
 }
@@ -36,6 +35,8 @@ pub struct Joint {
     keyboard: Option<Keyboard>,
     /// What the UART hears.
     typed: Option<OwnedFd>,
+    /// What the UART says.
+    spool: Option<Spool>,
     resizer: Option<Resizer>,
 }
 
@@ -58,7 +59,9 @@ pub fn open(kind: Kind) -> Result<Opened, Failure> {
         opened.device = Some(Box::new(console));
     } else {
         opened.joint.typed = Some(input);
-        opened.uart = Some(Box::new(File::from(output)));
+        let spool = Spool::open(output).map_err(|error| format!("--console: standard output: {error}"))?;
+        opened.joint.spool = Some(spool.clone());
+        opened.uart = Some(spool);
     }
     Ok(opened)
 }
@@ -70,10 +73,13 @@ fn window() -> Option<illico_virtio::console::Size> {
 impl Joint {
     /// Joins it to the machine. A terminal is raw until what comes back is dropped.
     pub fn attach(self, machine: &mut Machine) -> Result<Option<RawMode>, Failure> {
-        let Self { keyboard, typed, resizer } = self;
+        let Self { keyboard, typed, spool, resizer } = self;
         if let Some(file) = typed {
             let feed = Feed::open(file, machine.uart_input())?;
             machine.main_loop().add(Box::new(feed), on_fault())?;
+        }
+        if let Some(spool) = spool {
+            machine.main_loop().add(spool.worker(), on_fault())?;
         }
         if let Some(resizer) = resizer {
             let window = Window::watch(resizer)?;

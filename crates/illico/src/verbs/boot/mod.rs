@@ -187,6 +187,8 @@ pub fn boot(
     let spans = Recording::spans(recording.as_ref());
     let opened = spans.timed("open the console", || console::open(config.console))?;
     let console::Opened { device, uart, joint } = opened;
+    let spool = uart.clone();
+    let uart = uart.map(|spool| Box::new(spool) as _);
     let supplies =
         Supplies { start: Some(start), kernel, console: device, uart, spans: spans.clone(), ..Supplies::default() };
     let plan = Plan { config, name: name.cloned() };
@@ -213,6 +215,10 @@ pub fn boot(
     let mut finished = finished.map_err(naming::of_launch)?;
     let timeline = finished.take_timeline();
     signals.end();
+    // After an end by force nothing waits for a reader of the console.
+    if let (Some(spool), false) = (spool, finished.end().is_forced()) {
+        spool.finish();
+    }
     tell(finished.end());
     if !finished.left_behind().is_empty() {
         let names = finished.left_behind().join(", ");

@@ -45,7 +45,7 @@ impl Trigger for Line {
 }
 
 impl Serial {
-    /// A UART that writes to `output`, which should be a blocking file, and raises an edge-triggered
+    /// A UART that writes to `output`, which takes all that it is given without waiting, and raises an edge-triggered
     /// interrupt by calling `interrupt`.
     pub fn new(interrupt: impl Fn() + Send + 'static, output: impl Write + Send + 'static) -> Self {
         let registers = Registers::new(Line(Box::new(interrupt)), Box::new(output) as Box<dyn Write + Send>);
