@@ -3,7 +3,7 @@
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 # What a build needs; the lab's own packages (QEMU, busybox, ...) are installed by xtask when it needs them.
 BUILD_PACKAGES := gcc libc6-dev
-TEST_PACKAGES := $(BUILD_PACKAGES) g++ acpica-tools e2fsprogs iproute2 erofs-utils tmux xz-utils libarchive-tools python3
+TEST_PACKAGES := $(BUILD_PACKAGES) g++ acpica-tools e2fsprogs iproute2 erofs-utils tmux xz-utils libarchive-tools python3 prometheus
 FUZZ_SECONDS ?= 10
 
 # Where `make install` puts the program, its man pages and its completions; DESTDIR goes before it, for packages.

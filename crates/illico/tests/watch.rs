@@ -145,7 +145,7 @@ fn the_figures_of_a_machine_are_read_while_it_runs() {
 #[test]
 fn collectors_get_what_a_parser_of_theirs_understands() {
     let machine = Machine::start();
-    let (status, text, wrong) = machine.run(&["stats", "--prometheus"]);
+    let (status, text, wrong) = machine.run(&["stats", "--openmetrics"]);
     assert_eq!((status, wrong.as_str()), (0, ""));
     let families = parse_openmetrics(&text).unwrap_or_else(|error| panic!("{error:?} in:\n{text}")).families;
     assert!(families.contains_key("illico_vcpu_exits") && families.contains_key("illico_thread_seconds"));
@@ -168,7 +168,10 @@ fn collectors_get_what_a_parser_of_theirs_understands() {
         stream.read_to_string(&mut answer).unwrap();
         answer
     };
-    let answer = ask("GET /metrics HTTP/1.1\r\nHost: illico\r\n\r\n");
+    let answer = ask("GET /metrics HTTP/1.1\r\nHost: illico\r\nAccept: */*\r\n\r\n");
+    assert!(answer.contains("\r\nContent-Type: text/plain; version=0.0.4; charset=utf-8\r\n"), "{answer}");
+    assert!(answer.contains("\n# TYPE illico_vcpu_exits_total counter\n"), "{answer}");
+    let answer = ask("GET /metrics HTTP/1.1\r\nHost: illico\r\nAccept: application/openmetrics-text\r\n\r\n");
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
     assert!(head.starts_with("HTTP/1.1 200 OK\r\nContent-Type: application/openmetrics-text; version=1.0.0"), "{head}");
     assert!(head.contains(&format!("Content-Length: {}\r\n", body.len())), "{head}");

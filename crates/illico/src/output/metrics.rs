@@ -1,5 +1,5 @@
-//! The figures of machines in the OpenMetrics text format, version 1.0, which Prometheus reads
-//! (<https://github.com/prometheus/OpenMetrics>). docs/watch.md lists the names.
+//! The figures of machines in the text formats of collectors: OpenMetrics 1.0 (<https://github.com/prometheus/OpenMetrics>)
+//! and the older one of Prometheus, 0.0.4. docs/watch.md lists the names, which are the same in both.
 
 use std::fmt::Write;
 
@@ -18,18 +18,47 @@ pub struct Running {
     pub threads: Vec<Thread>,
 }
 
+/// A text format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// OpenMetrics 1.0: a family is named without what its samples end in, has a unit, and the text has an end.
+    OpenMetrics,
+    /// Prometheus 0.0.4: a family is named as its samples are.
+    Prometheus,
+}
+
+impl Format {
+    /// The media type of HTTP.
+    pub fn media_type(self) -> &'static str {
+        match self {
+            Self::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
+            Self::Prometheus => "text/plain; version=0.0.4; charset=utf-8",
+        }
+    }
+}
+
+/// A text that is being written.
+struct Text {
+    out: String,
+    format: Format,
+}
+
 /// A family of metrics being written; one without a sample is not mentioned.
 struct Family<'a> {
-    out: &'a mut String,
+    out: &'a mut Text,
     name: &'static str,
     /// What comes before its first sample.
     head: Option<String>,
 }
 
 impl<'a> Family<'a> {
-    fn counter(out: &'a mut String, name: &'static str, unit: &str, help: &str) -> Self {
-        let unit = if unit.is_empty() { String::new() } else { format!("# UNIT {name} {unit}\n") };
-        Self { out, name, head: Some(format!("# TYPE {name} counter\n{unit}# HELP {name} {help}\n")) }
+    fn counter(out: &'a mut Text, name: &'static str, unit: &str, help: &str) -> Self {
+        let (family, unit) = match out.format {
+            Format::OpenMetrics if unit.is_empty() => (name.to_owned(), String::new()),
+            Format::OpenMetrics => (name.to_owned(), format!("# UNIT {name} {unit}\n")),
+            Format::Prometheus => (format!("{name}_total"), String::new()),
+        };
+        Self { out, name, head: Some(format!("# TYPE {family} counter\n{unit}# HELP {family} {help}\n")) }
     }
 
     fn count(&mut self, labels: &[(&str, &str)], value: u64) {
@@ -37,9 +66,10 @@ impl<'a> Family<'a> {
     }
 
     fn sample(&mut self, labels: &[(&str, &str)], value: &str) {
-        self.out.push_str(&self.head.take().unwrap_or_default());
+        let out = &mut self.out.out;
+        out.push_str(&self.head.take().unwrap_or_default());
         let labels: Vec<_> = labels.iter().map(|(name, value)| format!("{name}=\"{}\"", escaped(value))).collect();
-        let _ = writeln!(self.out, "{}_total{{{}}} {value}", self.name, labels.join(","));
+        let _ = writeln!(out, "{}_total{{{}}} {value}", self.name, labels.join(","));
     }
 }
 
@@ -47,26 +77,32 @@ fn escaped(value: &str) -> String {
     value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }
 
-/// All of them, with the end that says that nothing is missing.
-pub fn text(machines: &[Running]) -> String {
-    let mut out = String::new();
+/// All of them; in OpenMetrics, with the end that says that nothing is missing.
+pub fn text(machines: &[Running], format: Format) -> String {
+    let mut text = Text { out: String::new(), format };
+    let out = &mut text.out;
     let _ = writeln!(out, "# TYPE illico_machines gauge\n# HELP illico_machines How many machines run.");
     let _ = writeln!(out, "illico_machines {}", machines.len());
     if !machines.is_empty() {
-        out.push_str("# TYPE illico_vm info\n# HELP illico_vm Machines that run.\n");
+        out.push_str(match format {
+            Format::OpenMetrics => "# TYPE illico_vm info\n# HELP illico_vm Machines that run.\n",
+            Format::Prometheus => "# TYPE illico_vm_info gauge\n# HELP illico_vm_info Machines that run.\n",
+        });
     }
     for Running { name, image, .. } in machines {
         let image = escaped(image.as_deref().unwrap_or_default());
         let _ = writeln!(out, "illico_vm_info{{vm=\"{}\",image=\"{image}\"}} 1", escaped(name));
     }
-    vcpus(machines, &mut out);
-    queues(machines, &mut out);
-    threads(machines, &mut out);
-    out.push_str("# EOF\n");
-    out
+    vcpus(machines, &mut text);
+    queues(machines, &mut text);
+    threads(machines, &mut text);
+    if format == Format::OpenMetrics {
+        text.out.push_str("# EOF\n");
+    }
+    text.out
 }
 
-fn vcpus(machines: &[Running], out: &mut String) {
+fn vcpus(machines: &[Running], out: &mut Text) {
     let help = "Exits of a vCPU by reason, handled in the kernel or by the monitor.";
     let mut exits = Family::counter(out, "illico_vcpu_exits", "", help);
     for Running { name: vm, report, .. } in machines {
@@ -92,7 +128,7 @@ fn vcpus(machines: &[Running], out: &mut String) {
     }
 }
 
-fn queues(machines: &[Running], out: &mut String) {
+fn queues(machines: &[Running], out: &mut Text) {
     type Figure = fn(&illico_machine::report::QueueReport) -> Option<u64>;
     let figures: [(&'static str, &str, Figure); 6] = [
         ("illico_queue_kicks", "Kicks, each an exit that the kernel handled.", |queue| Some(queue.kicks)),
@@ -142,7 +178,7 @@ fn each_queue(machines: &[Running], mut action: impl FnMut(&[(&str, &str)], &ill
     }
 }
 
-fn threads(machines: &[Running], out: &mut String) {
+fn threads(machines: &[Running], out: &mut Text) {
     let help = "CPU time of a monitor's threads in the guest, in the kernel, and in the monitor itself.";
     let mut seconds = Family::counter(out, "illico_thread_seconds", "seconds", help);
     for Running { name: vm, threads, .. } in machines {

@@ -1,3 +1,6 @@
+use std::io::Write;
+use std::process::{Command, Stdio};
+
 use illico_machine::report::{DeviceReport, MonitorRow, PollReport, QueueReport, ReasonRow, Report, VcpuReport};
 use openmetrics_parser::openmetrics::parse_openmetrics;
 use openmetrics_parser::{MetricsExposition, OpenMetricsType, OpenMetricsValue};
@@ -38,7 +41,7 @@ fn sample(text: &str, line: &str) {
 
 #[test]
 fn a_parser_that_others_wrote_finds_every_family() {
-    let text = text(&[machine("one"), machine("two")]);
+    let text = text(&[machine("one"), machine("two")], Format::OpenMetrics);
     let families = parsed(&text).families;
     let mut names: Vec<_> = families.keys().map(String::as_str).collect();
     names.sort_unstable();
@@ -65,7 +68,7 @@ fn a_parser_that_others_wrote_finds_every_family() {
 
 #[test]
 fn figures_have_the_labels_that_tell_them_apart() {
-    let text = text(&[machine("one")]);
+    let text = text(&[machine("one")], Format::OpenMetrics);
     for line in [
         "illico_vm_info{vm=\"one\",image=\"a \\\"name\\\"\\\\with\\nall\"} 1",
         "illico_vcpu_exits_total{vm=\"one\",vcpu=\"0\",reason=\"port\",handled=\"kernel\"} 2",
@@ -84,7 +87,33 @@ fn figures_have_the_labels_that_tell_them_apart() {
 
 #[test]
 fn no_machine_is_no_error() {
-    let text = text(&[]);
+    let text = text(&[], Format::OpenMetrics);
     parsed(&text);
     sample(&text, "illico_machines 0");
+}
+
+/// What `promtool check metrics` says: it reads the older format, and knows how metrics are to be named.
+#[test]
+fn promtool_has_nothing_to_say_against_the_older_format() {
+    let text = text(&[machine("one"), machine("two")], Format::Prometheus);
+    let mut promtool = Command::new("promtool");
+    promtool.args(["check", "metrics"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut promtool =
+        promtool.spawn().unwrap_or_else(|error| panic!("promtool of Debian's package prometheus: {error}"));
+    promtool.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+    let checked = promtool.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&checked.stderr);
+    assert!(checked.status.success() && said.is_empty(), "{said} of:\n{text}");
+}
+
+#[test]
+fn both_formats_have_the_same_samples() {
+    let machines = [machine("one"), machine("two")];
+    let samples = |format| {
+        let text = text(&machines, format);
+        let lines = text.lines().filter(|line| !line.starts_with('#')).map(str::to_owned);
+        lines.collect::<Vec<_>>()
+    };
+    assert_eq!(samples(Format::OpenMetrics), samples(Format::Prometheus));
+    assert!(samples(Format::Prometheus).len() > 20);
 }
