@@ -1,7 +1,9 @@
 //! Where an image comes from, as a person says it.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::Read;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
@@ -62,21 +64,29 @@ pub enum SourceError {
 impl ImageSource {
     /// What begins with `/`, `./`, `../` or `~/` is a path, and so is the name of a file that is here; everything else names
     /// an image. A path may be followed by `:NAME`, if it has several images.
-    pub fn parse(text: &str) -> Result<Self, SourceError> {
-        let is_path = ["/", "./", "../"].iter().any(|start| text.starts_with(start)) || matches!(text, "." | "..");
+    pub fn parse(text: impl AsRef<OsStr>) -> Result<Self, SourceError> {
+        let text = text.as_ref();
+        let bytes = text.as_bytes();
+        let is_path =
+            [&b"/"[..], b"./", b"../"].iter().any(|start| bytes.starts_with(start)) || matches!(bytes, b"." | b"..");
         // A folder of a name like 'debian' is no image that somebody meant.
         if is_path || Path::new(text).is_file() {
             return Ok(Self::at(text)?);
         }
-        Ok(Self::Registry(text.parse()?))
+        // What is not UTF-8 is no name either.
+        Ok(Self::Registry(text.to_string_lossy().parse()?))
     }
 
-    /// What is at a path.
-    pub fn at(text: &str) -> Result<Self, Error> {
-        let whole = PathBuf::from(text);
+    /// What is at a path, which need not be UTF-8.
+    pub fn at(text: impl AsRef<OsStr>) -> Result<Self, Error> {
+        let bytes = text.as_ref().as_bytes();
+        let whole = PathBuf::from(text.as_ref());
         // The name may have colons itself, and so may the path.
-        let parts = text.rmatch_indices(':').map(|(at, _)| text.split_at(at));
-        let mut parts = parts.filter_map(|(path, name)| Some((Path::new(path), name.strip_prefix(':')?)));
+        let colons = bytes.iter().enumerate().rev().filter(|&(_, &byte)| byte == b':');
+        let parts = colons.filter_map(|(at, _)| bytes.split_at_checked(at));
+        let mut parts = parts.filter_map(|(path, name)| {
+            Some((Path::new(OsStr::from_bytes(path)), std::str::from_utf8(name.strip_prefix(b":")?).ok()?))
+        });
         let named = if whole.exists() { None } else { parts.find(|(path, _)| path.exists()) };
         let (path, name) = named.map_or((whole, None), |(path, name)| (path.to_owned(), Some(name.to_owned())));
         let metadata = path.metadata().map_err(Error::file("open", &path))?;

@@ -35,6 +35,18 @@ fn what_is_at_a_path_is_recognised() {
 }
 
 #[test]
+fn a_path_need_not_be_utf_8() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(OsStr::from_bytes(b"caf\xe9.tar"));
+    fs::write(&path, Archive::new().end()).unwrap();
+    assert_eq!(ImageSource::parse(&path).unwrap(), ImageSource::Tar { path: path.clone(), name: None });
+    let mut named = path.clone().into_os_string();
+    named.push(":web");
+    assert_eq!(ImageSource::at(&named).unwrap(), ImageSource::Tar { path, name: Some("web".into()) });
+    assert!(matches!(ImageSource::parse(OsStr::from_bytes(b"caf\xe9")), Err(SourceError::Reference(_))));
+}
+
+#[test]
 fn what_is_no_image_is_told_so() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("text");

@@ -7,7 +7,7 @@ use illico_image::initramfs;
 use illico_image::kernels::Kernels;
 use illico_protocol::RunSpec;
 
-use crate::error::{LaunchError, Part, PlanError, open};
+use crate::error::{LaunchError, open};
 
 /// A kernel, and its modules.
 #[derive(Debug, Clone)]
@@ -18,9 +18,7 @@ impl Kernel {
     pub fn choose(asked: Option<&Path>) -> Result<Self, LaunchError> {
         // The store takes a text with a slash for a path; a bare name of a file in the current folder is one, too.
         let asked = asked.map(|path| if path.exists() { Path::new(".").join(path) } else { path.to_owned() });
-        let not_utf8 = || PlanError::new(Part::Kernel, "not UTF-8");
-        let name = asked.as_deref().map(|path| path.to_str().ok_or_else(not_utf8)).transpose()?;
-        Ok(Self(Kernels::of_user()?.choose(name)?))
+        Ok(Self(Kernels::of_user()?.choose(asked.as_deref().map(Path::as_os_str))?))
     }
 
     /// Its release, as `uname -r` gives it.

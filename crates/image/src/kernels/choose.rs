@@ -1,6 +1,8 @@
 //! Which kernel a guest gets.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use super::{HOST, Kernel, KernelError, Kernels, recognise};
@@ -8,9 +10,12 @@ use super::{HOST, Kernel, KernelError, Kernels, recognise};
 impl Kernels {
     /// The kernel of this name, or the file at this path (with a slash in it). Without one, the default one; without
     /// that, the only one of the store, or else the host's.
-    pub fn choose(&self, asked: Option<&str>) -> Result<Kernel, KernelError> {
+    pub fn choose(&self, asked: Option<&OsStr>) -> Result<Kernel, KernelError> {
         if let Some(asked) = asked {
-            return if asked.contains('/') { self.at_path(Path::new(asked)) } else { self.named(asked) };
+            return match asked.as_bytes().contains(&b'/') {
+                true => self.at_path(Path::new(asked)),
+                false => self.named(&asked.to_string_lossy()),
+            };
         }
         if let Some(name) = self.default_name() {
             return self.named(&name);

@@ -30,8 +30,10 @@ const ELF: [u8; 4] = *b"\x7fELF";
 /// Whether this file is a kernel, and not Linux.
 pub fn is_foreign(kernel: &Path) -> bool {
     let path = Path::new(".").join(kernel);
-    let Some(name) = path.to_str().filter(|_| path.is_file() && is_elf(&path)) else { return false };
-    let chosen = Kernels::of_user().and_then(|kernels| kernels.choose(Some(name)));
+    if !path.is_file() || !is_elf(&path) {
+        return false;
+    }
+    let chosen = Kernels::of_user().and_then(|kernels| kernels.choose(Some(path.as_os_str())));
     matches!(chosen, Err(KernelError::NotAKernel(_)))
 }
 

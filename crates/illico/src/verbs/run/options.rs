@@ -78,11 +78,11 @@ fn on_image(options: &Run, image: &OsStr, command: Vec<OsString>) -> Result<Plan
         return Err("--rw-cwd is for this host's own files; share a folder with an image by -v".into());
     }
     let kernel = kernel(options)?;
-    let name = image.to_str().ok_or_else(|| format!("{}: no image has such a name", image.display()))?;
     let mut bars = Bars::new(options.quiet || options.detach);
-    let image = Store::of_user()?.resolve(&ImageSource::parse(name)?, &mut |progress| bars.tell(progress));
+    let found = Store::of_user()?.resolve(&ImageSource::parse(image)?, &mut |progress| bars.tell(progress));
     drop(bars);
-    let mut plan = Plan::on_image(kernel, name, &image?, command).map_err(naming::of_launch)?;
+    let name = image.to_string_lossy();
+    let mut plan = Plan::on_image(kernel, &name, &found?, command).map_err(naming::of_launch)?;
     if options.tty {
         plan.environment.set_if_missing("TERM", std::env::var_os("TERM"));
     }
