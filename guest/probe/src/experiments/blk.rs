@@ -60,6 +60,17 @@ pub(super) fn run(machine: &Machine) -> Outcome {
     Ok(())
 }
 
+/// `blk-reset`: a reset with a read in flight. It comes back once the device has finished it, or given it up.
+pub(super) fn reset(machine: &Machine) -> Outcome {
+    let mut queue = BlockQueue::open(machine)?;
+    queue.read(0, 0)?;
+    queue.kick_if_wanted();
+    say!("blk-reset begins");
+    queue.close();
+    say!("blk-reset ends");
+    Ok(())
+}
+
 /// What another implementation of the driver sees.
 fn oracle(machine: &Machine) -> Outcome {
     let mut driver = VirtIOBlk::<Identity, _>::new(machine.transport(Kind::BLOCK, 0)?)?;

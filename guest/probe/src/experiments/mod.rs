@@ -65,6 +65,7 @@ pub(crate) fn run(machine: &mut Machine, name: &str, argument: Option<&str>) -> 
         "console" => console::run(count),
         "echo" => echo::run(),
         "blk" => blk::run(machine),
+        "blk-reset" => blk::reset(machine),
         "net" => net::run(machine, count),
         "entropy" => entropy::run(machine),
         "pmem" => pmem::run(machine),
