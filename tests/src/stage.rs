@@ -145,6 +145,12 @@ impl Stage {
         self
     }
 
+    /// How long the script may take.
+    pub fn timeout(mut self, timeout: Duration) -> Stage {
+        self.timeout = timeout;
+        self
+    }
+
     /// Memory of the lab.
     pub fn memory_mib(mut self, mib: u32) -> Stage {
         self.memory_mib = mib;
