@@ -2,21 +2,23 @@
 //!
 //! Each thread owns some names and starts real programs, which it kills now and then; others prune all the while.
 //! `ILLICO_STRESS_SECONDS` says how long each test runs (10 without it, 120 in `make test`).
-//! Pulling is not here, since it takes a registry: it gives its name by the same way as an import.
+//! The registry is a folder of files behind Python's HTTP server, which is all that pulling takes. Machines are not started,
+//! but each image is resolved and its file looked at, as a start does, while others prune.
 
 #![allow(clippy::disallowed_methods, reason = "tests start threads as they like")]
 
 mod illico;
 
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use illico::illico;
 use illico_image::tar::testkit::Archive;
-use illico_image::{ImageSource, Store, unwatched};
+use illico_image::{Digest, ImageSource, Store, unwatched};
 
 fn duration() -> Duration {
     let seconds = std::env::var("ILLICO_STRESS_SECONDS").ok().and_then(|text| text.parse().ok());
@@ -75,31 +77,91 @@ fn prune_until(folder: &Path, end: Instant, counts: &Counts) {
     }
 }
 
-/// One name that moves between two images, is removed, and whose maker is killed now and then.
-fn own_an_image(folder: &Path, number: u64, end: Instant, counts: &Counts) {
-    let mut numbers = Numbers(0x9e37_79b9 + number);
+/// A registry on this host, until this is dropped.
+struct Registry {
+    server: Child,
+    port: u16,
+}
+
+impl Registry {
+    /// Serves a folder, in which `put` puts images.
+    fn serve(folder: &Path) -> Self {
+        fs::create_dir_all(folder).unwrap();
+        let mut python = Command::new("python3");
+        python.args(["-u", "-m", "http.server", "--bind", "127.0.0.1", "0"]).current_dir(folder);
+        let mut server = python.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("python3");
+        let mut line = String::new();
+        BufReader::new(server.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        // "Serving HTTP on 127.0.0.1 port 40000 (http://127.0.0.1:40000/) ..."
+        let port = line.split(' ').nth(5).and_then(|word| word.parse().ok()).unwrap_or_else(|| panic!("{line:?}"));
+        Self { server, port }
+    }
+
+    /// Puts an image of one layer into the folder.
+    fn put(folder: &Path, repository: &str, layer: &[u8]) {
+        let place = folder.join("v2").join(repository);
+        fs::create_dir_all(place.join("blobs")).unwrap();
+        fs::create_dir_all(place.join("manifests")).unwrap();
+        let blob = |bytes: &[u8]| {
+            let digest = Digest::of(bytes);
+            fs::write(place.join(format!("blobs/{digest}")), bytes).unwrap();
+            format!(r#""digest":"{digest}","size":{}"#, bytes.len())
+        };
+        let diff = Digest::of(layer);
+        let config =
+            format!(r#"{{"architecture":"amd64","os":"linux","rootfs":{{"type":"layers","diff_ids":["{diff}"]}}}}"#);
+        let (config, layer) = (blob(config.as_bytes()), blob(layer));
+        let manifest = format!(
+            r#"{{"schemaVersion":2,"config":{{"mediaType":"application/vnd.oci.image.config.v1+json",{config}}},
+            "layers":[{{"mediaType":"application/vnd.oci.image.layer.v1.tar",{layer}}}]}}"#
+        );
+        fs::write(place.join("manifests/latest"), manifest).unwrap();
+    }
+}
+
+impl Drop for Registry {
+    fn drop(&mut self) {
+        let _ = self.server.kill();
+        let _ = self.server.wait();
+    }
+}
+
+/// One name that is imported from two files in turn.
+fn own_an_import(folder: &Path, number: u64, end: Instant, counts: &Counts) {
+    let own = format!("own{number}.tar");
+    fs::write(folder.join(&own), Archive::new().file("file", &vec![number as u8 + 1; 300_000]).end()).unwrap();
     let name = format!("web{number}");
+    let makers = [["import", "--quiet", &own, &name], ["import", "--quiet", "common.tar", &name]];
+    own_an_image(folder, &name, number, &makers.map(|words| words.to_vec()), end, counts);
+}
+
+/// One name that is pulled.
+fn own_a_pull(folder: &Path, port: u16, number: u64, end: Instant, counts: &Counts) {
+    let name = format!("127.0.0.1:{port}/room/web{number}");
+    own_an_image(folder, &name, number, &[vec!["pull", "--quiet", &name]], end, counts);
+}
+
+/// One name that moves between images, is removed, and whose maker is killed now and then.
+fn own_an_image(folder: &Path, name: &str, number: u64, makers: &[Vec<&str>], end: Instant, counts: &Counts) {
+    let mut numbers = Numbers(0x9e37_79b9 + number);
     let store = Store::open(&folder.join("illico/images")).unwrap();
-    let files = [format!("own{number}.tar"), "common.tar".to_owned()];
-    let own = Archive::new().file("file", &vec![number as u8 + 1; 300_000]).end();
-    fs::write(folder.join(&files[0]), own).unwrap();
     let mut is_named = false;
     while Instant::now() < end {
-        let file = &files[numbers.below(2) as usize];
+        let make = &makers[numbers.below(makers.len() as u64) as usize];
         match numbers.below(4) {
             0 | 1 => {
-                succeeded(folder, &["import", "--quiet", file, &name]);
+                succeeded(folder, make);
                 count(&counts.made);
                 is_named = true;
             }
             2 => {
-                is_named |= killed_after(folder, &["import", "--quiet", file, &name], numbers.below(40));
+                is_named |= killed_after(folder, make, numbers.below(40));
                 count(&counts.killed);
                 // Killed in time or not: from here on either is right.
                 is_named |= store.find(&name.parse().unwrap()).unwrap().is_some();
             }
             _ if is_named => {
-                succeeded(folder, &["rmi", &name]);
+                succeeded(folder, &["rmi", name]);
                 count(&counts.removed);
                 is_named = false;
             }
@@ -121,13 +183,22 @@ fn an_image_that_was_made_is_there_whatever_runs_beside() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     fs::write(folder.join("common.tar"), Archive::new().file("file", &[9; 300_000]).end()).unwrap();
+    let served = folder.join("registry");
+    let registry = Registry::serve(&served);
+    for number in 4..6 {
+        let layer = Archive::new().file("file", &vec![number as u8 + 1; 300_000]).end();
+        Registry::put(&served, &format!("room/web{number}"), &layer);
+    }
     let (end, counts) = (Instant::now() + duration(), Counts::default());
     std::thread::scope(|scope| {
+        let (counts, port) = (&counts, registry.port);
         for number in 0..4 {
-            let counts = &counts;
-            scope.spawn(move || own_an_image(folder, number, end, counts));
+            scope.spawn(move || own_an_import(folder, number, end, counts));
         }
-        scope.spawn(|| prune_until(folder, end, &counts));
+        for number in 4..6 {
+            scope.spawn(move || own_a_pull(folder, port, number, end, counts));
+        }
+        scope.spawn(move || prune_until(folder, end, counts));
     });
     println!("images: {counts:?}");
     let store = Store::open(&folder.join("illico/images")).unwrap();
