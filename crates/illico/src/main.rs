@@ -53,6 +53,7 @@ fn main() -> ExitCode {
     let called = Called { began, arguments, is_detached: cli.is_detached };
     match cli.verb.run(&called) {
         Ok(status) => status.into(),
+        Err(error) if output::is_unread(error.as_ref()) => Status::Unread.into(),
         Err(error) => {
             output::complain(error.as_ref());
             Status::Failed.into()

@@ -23,6 +23,8 @@ pub enum Status {
     OverBudget,
     /// illico could not do what was asked.
     Failed,
+    /// The reader of standard output left.
+    Unread,
     /// A second SIGTERM, or one that the guest did not answer.
     Terminated,
     /// What a command in a guest ended with.
@@ -41,6 +43,8 @@ impl Status {
             Self::VcpuFailed => 104,
             Self::OverBudget => 105,
             Self::Failed => 125,
+            // As of a process that SIGPIPE ends.
+            Self::Unread => 141,
             Self::Terminated => 143,
             Self::Command(status) => status,
         }

@@ -7,7 +7,7 @@ use illico_image::initramfs;
 use illico_image::kernels::Kernels;
 use illico_protocol::RunSpec;
 
-use crate::error::{LaunchError, open};
+use crate::error::{LaunchError, Part, open};
 
 /// A kernel, and its modules.
 #[derive(Debug, Clone)]

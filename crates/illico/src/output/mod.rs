@@ -1,4 +1,8 @@
 //! What people read.
+//!
+//! Everything that a verb prints passes [`print`] or [`print_json`] on standard output and [`to_stderr`] on standard error.
+//! Both show what steers a terminal as question marks, since any string in it may be a guest's, an image's or a registry's.
+//! Threads beside a running machine say what they have to say with `illico_memory::voice`, which never waits long.
 
 pub mod budget;
 pub mod colour;
@@ -10,10 +14,15 @@ pub mod kernels;
 pub mod metrics;
 pub mod progress;
 pub mod ps;
+pub mod stdout;
 pub mod table;
 
 use std::error::Error;
 use std::io::{Write, stderr};
+
+use illico_memory::voice::{printable, steers};
+
+pub use self::stdout::{Unread, is_unread, print, print_bytes, print_json};
 
 /// An error and its reasons as one line; several mistakes at once are several lines.
 pub fn error_lines(error: &(dyn Error + 'static)) -> Vec<String> {
@@ -38,16 +47,16 @@ pub fn complain(error: &(dyn Error + 'static)) {
     }
 }
 
-/// Tells a person something. It may come from a guest: what would steer the terminal is left out.
+/// Tells a person something, on one line.
 pub fn say(text: &str) {
-    let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    to_stderr(&format!("illico: {text}\n"));
+    to_stderr(&format!("illico: {}\n", printable(text)));
 }
 
 /// Writes to standard error if anybody listens there; `eprintln!` panics where nobody does, such as in a terminal that was
-/// closed, and nothing would be tidied up.
+/// closed, and nothing would be tidied up. It waits for a reader that pauses.
 pub fn to_stderr(text: &str) {
-    let _ = stderr().write_all(text.as_bytes());
+    let shown: String = text.chars().map(|c| if c != '\n' && steers(c) { '?' } else { c }).collect();
+    let _ = stderr().write_all(shown.as_bytes());
 }
 
 /// A mistake on the command line as one line: what clap says of it, without the usage that comes after.

@@ -7,6 +7,7 @@ use std::io::{IsTerminal, Write, stderr};
 use std::time::{Duration, Instant};
 
 use illico_image::Progress;
+use illico_memory::voice::printable;
 
 /// Ten times a second is as much as anybody reads.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -106,7 +107,7 @@ fn size(bytes: u64) -> String {
 /// Puts `text` in place of what the line holds. A terminal that cannot be written to shows nothing.
 fn draw(text: &str) {
     let mut out = stderr().lock();
-    let _ = write!(out, "{EMPTY}{text}").and_then(|()| out.flush());
+    let _ = write!(out, "{EMPTY}{}", printable(text)).and_then(|()| out.flush());
 }
 
 impl Drop for Bars {

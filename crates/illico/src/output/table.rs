@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use illico_memory::voice::printable;
+
 /// A line for each row; nothing is cut off, and nothing of it is a command to the terminal.
 pub fn lines<const N: usize>(rows: &[[String; N]]) -> String {
     let shown: Vec<[String; N]> = rows.iter().map(|row| row.each_ref().map(|cell| printable(cell))).collect();
@@ -26,10 +28,6 @@ pub fn age(seconds: u64) -> String {
         7200..172_800 => format!("{} h", seconds / 3600),
         _ => format!("{} d", seconds / 86400),
     }
-}
-
-fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '?' } else { c }).collect()
 }
 
 #[cfg(test)]

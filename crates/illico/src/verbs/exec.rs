@@ -27,7 +27,12 @@ Examples:
   illico exec web -- cat /etc/os-release
   illico exec -it web sh
 
-The status is the command's, as for `illico run`.";
+Status:
+  N    the command's own
+  125  illico could not do what was asked, or the guest ended before the command
+  126  the command's program cannot be executed
+  127  there is no such program
+  128+n  the command was ended by signal n, or this process was before its agent answered";
 
 /// Options of `illico exec`.
 #[derive(Debug, Args)]

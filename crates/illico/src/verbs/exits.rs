@@ -1,6 +1,5 @@
 //! `illico exits`: the figures of one machine, now.
 
-use std::io::Write;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -50,10 +49,9 @@ pub fn run(options: &Exits) -> Result<Status, Failure> {
     if !seen.fresh {
         output::say("the monitor did not answer: what KVM and eventfds count is of the last time that it did");
     }
-    let text = match options.json {
-        true => serde_json::to_string_pretty(&report)? + "\n",
-        false => output::exits::table(&report),
-    };
-    std::io::stdout().write_all(text.trim_start_matches('\n').as_bytes())?;
+    match options.json {
+        true => output::print_json(&report)?,
+        false => output::print(output::exits::table(&report).trim_start_matches('\n'))?,
+    }
     Ok(Status::Ended)
 }

@@ -1,7 +1,5 @@
 //! `illico images`: what is in the store.
 
-use std::io::{Write, stdout};
-
 use clap::Args;
 use illico_image::Store;
 
@@ -33,14 +31,13 @@ pub struct Images {
 pub fn run(options: &Images) -> Result<Status, Failure> {
     let store = Store::of_user()?;
     let rows: Vec<Row> = store.list()?.into_iter().map(Row::from).collect();
-    let text = if options.json {
-        serde_json::to_string_pretty(&rows)? + "\n"
+    if options.json {
+        output::print_json(&rows)?;
     } else if options.quiet {
-        rows.iter().map(|row| row.id.clone() + "\n").collect()
+        output::print(&rows.iter().map(|row| row.id.clone() + "\n").collect::<String>())?;
     } else {
-        output::images::table(&rows, crate::vms::now_ms() / 1000)
-    };
-    stdout().write_all(text.as_bytes())?;
+        output::print(&output::images::table(&rows, crate::vms::now_ms() / 1000))?;
+    }
     report_damage(&store);
     Ok(Status::Ended)
 }

@@ -1,12 +1,12 @@
 //! `illico import`: what is on this host becomes an image with a name.
 
-use std::io::{Write, stdout};
 use std::path::PathBuf;
 
 use clap::Args;
 use illico_image::{Error, Image, ImageSource, Limits, Reference, Store, Watch};
 
 use crate::failure::Failure;
+use crate::output;
 use crate::output::progress::Bars;
 use crate::status::Status;
 
@@ -57,8 +57,7 @@ impl Unpack {
 
 /// Imports it.
 pub fn run(options: &Import) -> Result<Status, Failure> {
-    let path = options.path.to_str().ok_or_else(|| format!("the path '{}' is not UTF-8", options.path.display()))?;
-    let source = ImageSource::at(path)?;
+    let source = ImageSource::at(&options.path)?;
     let store = Store::of_user()?.with_limits(options.unpack.limits());
     unpack(&options.unpack, |watch| store.import_as(&source, &options.name, watch))
 }
@@ -72,7 +71,7 @@ pub fn unpack(options: &Unpack, make: impl FnOnce(Watch<'_>) -> Result<Image, Er
     if let Some(id) = image?.id
         && !options.quiet
     {
-        writeln!(stdout(), "{id}")?;
+        output::print(&format!("{id}\n"))?;
     }
     Ok(Status::Ended)
 }

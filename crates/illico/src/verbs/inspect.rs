@@ -1,16 +1,18 @@
 //! `illico inspect`: one machine, all of it.
 
-use std::io::Write;
-
 use clap::Args;
 use serde_json::json;
 
 use crate::failure::Failure;
+use crate::output;
 use crate::output::ps::Row;
 use crate::status::Status;
 use crate::vms::{Name, Vms};
 
-pub const HELP: &str = "Example: illico inspect web | jq .state";
+pub const HELP: &str = "\
+Example: illico inspect web | jq .state
+
+Status: 0, or 125 where there is no such machine.";
 
 /// Options of `illico inspect`.
 #[derive(Debug, Args)]
@@ -33,7 +35,6 @@ pub fn run(options: &Inspect) -> Result<Status, Failure> {
     told["why"] = json!(row.why);
     told["ended_ms"] = json!(row.ended_ms);
     told["folder"] = json!(vm.path);
-    let text = serde_json::to_string_pretty(&told)? + "\n";
-    std::io::stdout().write_all(text.as_bytes())?;
+    output::print_json(&told)?;
     Ok(Status::Ended)
 }

@@ -1,6 +1,5 @@
 //! `illico kernel`: kernels for guests, in the store and on the host.
 
-use std::io::{Write, stdout};
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
@@ -90,7 +89,7 @@ pub fn run(options: &Kernel) -> Result<Status, Failure> {
         KernelAction::Ls { json, quiet } => list(&kernels, *json, *quiet)?,
         KernelAction::Add { name, file, modules } => {
             let kernel = kernels.add(name, file, modules.as_deref())?;
-            writeln!(stdout(), "{} ({})", kernel.name, kernel.release)?;
+            output::print(&format!("{} ({})\n", kernel.name, kernel.release))?;
         }
         KernelAction::Default { name } => kernels.set_default(name)?,
         KernelAction::Fetch { name, package, quiet } => {
@@ -100,7 +99,7 @@ pub fn run(options: &Kernel) -> Result<Status, Failure> {
                 }
             };
             let kernel = kernels.fetch(name.as_deref(), package.as_deref(), &mut watch)?;
-            writeln!(stdout(), "{}", kernel.name)?;
+            output::print(&format!("{}\n", kernel.name))?;
         }
         KernelAction::Rm { names } => return remove(&kernels, names),
     }
@@ -110,14 +109,13 @@ pub fn run(options: &Kernel) -> Result<Status, Failure> {
 fn list(kernels: &Kernels, json: bool, quiet: bool) -> Result<(), Failure> {
     let chosen = kernels.choose(None).ok().map(|kernel| kernel.name);
     let rows: Vec<Row> = kernels.list()?.into_iter().map(|kernel| row(kernel, chosen.as_deref())).collect();
-    let text = if json {
-        serde_json::to_string_pretty(&rows)? + "\n"
+    if json {
+        output::print_json(&rows)
     } else if quiet {
-        rows.iter().map(|row| row.name.clone() + "\n").collect()
+        output::print(&rows.iter().map(|row| row.name.clone() + "\n").collect::<String>())
     } else {
-        output::kernels::table(&rows)
-    };
-    Ok(stdout().write_all(text.as_bytes())?)
+        output::print(&output::kernels::table(&rows))
+    }
 }
 
 fn row(kernel: Stored, chosen: Option<&str>) -> Row {
@@ -130,7 +128,7 @@ fn remove(kernels: &Kernels, names: &[String]) -> Result<Status, Failure> {
     let mut status = Status::Ended;
     for name in names {
         match kernels.remove(name) {
-            Ok(()) => writeln!(stdout(), "{name}")?,
+            Ok(()) => output::print(&format!("{name}\n"))?,
             Err(error) => {
                 output::complain(&error);
                 status = Status::Failed;

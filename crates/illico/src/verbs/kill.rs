@@ -18,7 +18,9 @@ Examples:
   illico kill -s HUP web
 
 KILL ends the machine and the process that runs it. Any other signal goes to the program in a machine of `illico run`,
-and to the process of one of `illico boot`.";
+and to the process of one of `illico boot`.
+
+Status: 0, or 125 where one of them is not there or does not run.";
 
 /// Options of `illico kill`.
 #[derive(Debug, Args)]
@@ -36,7 +38,7 @@ pub struct Kill {
 pub fn run(options: &Kill) -> Result<Status, Failure> {
     let vms = Vms::of_user()?;
     let signal = options.signal.0;
-    Ok(each::machine(&options.names, |name| {
+    each::machine(&options.names, |name| {
         let vm = vms.open(name)?;
         if signal != Signal::KILL && vm.has_agent() {
             let number = u8::try_from(signal.as_raw()).map_err(|_| "--signal: too high a number")?;
@@ -50,5 +52,5 @@ pub fn run(options: &Kill) -> Result<Status, Failure> {
             vm.wait()?;
         }
         Ok(())
-    }))
+    })
 }

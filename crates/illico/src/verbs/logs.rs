@@ -14,7 +14,9 @@ use crate::vms::{CONSOLE_LOG, LogReader, Name, Vm, Vms};
 pub const HELP: &str = "\
 Example: illico logs -f web
 
-What a machine of `illico run -d` writes is kept in its folder until it is removed: the last 8 to 16 MiB of it.";
+What a machine of `illico run -d` writes is kept in its folder until it is removed: the last 8 to 16 MiB of it.
+
+Status: 0, or 125 where there is no such machine, or it keeps no log.";
 
 /// Options of `illico logs`.
 #[derive(Debug, Args)]
@@ -49,14 +51,14 @@ pub fn run(options: &Logs) -> Result<Status, Failure> {
             _ => format!("cannot open {}: {error}", path.display()),
         })?;
         return follow(&vm, options.follow, || {
-            let copied = io::copy(&mut log, &mut out)?;
-            out.flush().map(|()| copied)
+            let copied = unless_unread(io::copy(&mut log, &mut out))?;
+            unless_unread(out.flush()).map(|()| copied)
         });
     }
     let wrong = |error: io::Error| format!("cannot read the log in {}: {error}", vm.path.display());
     let mut log = LogReader::open(&vm.path).map_err(wrong)?.ok_or_else(none)?;
     follow(&vm, options.follow, || {
-        let look = log.copy(&mut out)?;
+        let look = unless_unread(log.copy(&mut out))?;
         if look.missed > 0 {
             output::say("some output is missing here: it came faster than it was read, and only the last is kept");
         }
@@ -64,8 +66,16 @@ pub fn run(options: &Logs) -> Result<Status, Failure> {
     })
 }
 
+/// Tells a reader that left from an error of the log.
+fn unless_unread<T>(result: io::Result<T>) -> Result<T, Failure> {
+    result.map_err(|error| match error.kind() {
+        io::ErrorKind::BrokenPipe => output::Unread.into(),
+        _ => format!("cannot copy the log: {error}").into(),
+    })
+}
+
 /// Copies once, or until the machine has ended.
-fn follow(vm: &Vm, follow: bool, mut copy: impl FnMut() -> io::Result<u64>) -> Result<Status, Failure> {
+fn follow(vm: &Vm, follow: bool, mut copy: impl FnMut() -> Result<u64, Failure>) -> Result<Status, Failure> {
     loop {
         // Asked before the last look, so that nothing written meanwhile is lost.
         let goes_on = follow && vm.is_alive();

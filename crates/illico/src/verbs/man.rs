@@ -8,7 +8,10 @@ use crate::failure::Failure;
 use crate::status::Status;
 use crate::verbs::Cli;
 
-pub const HELP: &str = "Example: illico man ~/.local/share/man/man1";
+pub const HELP: &str = "\
+Example: illico man ~/.local/share/man/man1
+
+Status: 0, or 125 where the folder cannot be written to.";
 
 /// Options of `illico man`.
 #[derive(Debug, Args)]

@@ -1,7 +1,5 @@
 //! `illico prune`: what nothing leads to leaves the store.
 
-use std::io::{Write, stdout};
-
 use clap::Args;
 use illico_image::Store;
 use illico_image::kernels::Kernels;
@@ -32,7 +30,8 @@ pub fn run(options: &Prune) -> Result<Status, Failure> {
     report_damage(&store);
     if !options.quiet {
         let what = if images == 1 { "image" } else { "images" };
-        writeln!(stdout(), "removed {images} {what} without a name; {} freed", output::images::size(bytes))?;
+        let freed = output::images::size(bytes);
+        output::print(&format!("removed {images} {what} without a name; {freed} freed\n"))?;
     }
     Ok(Status::Ended)
 }

@@ -1,7 +1,5 @@
 //! `illico ps`: machines, and what they do.
 
-use std::io::Write;
-
 use clap::Args;
 
 use crate::failure::Failure;
@@ -16,7 +14,9 @@ Examples:
   illico rm $(illico ps --all --quiet)
   illico ps --json | jq -r '.[].name'
 
-A machine runs, has ended (with its status), or was killed: the process that ran it is gone and said nothing.";
+A machine runs, has ended (with its status), or was killed: the process that ran it is gone and said nothing.
+
+Status: 0, or 125 where the state of machines cannot be read.";
 
 /// Options of `illico ps`.
 #[derive(Debug, Args)]
@@ -40,13 +40,12 @@ pub fn run(options: &Ps) -> Result<Status, Failure> {
     if !options.all {
         rows.retain(|row| row.state == "running");
     }
-    let text = if options.json {
-        serde_json::to_string_pretty(&rows)? + "\n"
+    if options.json {
+        output::print_json(&rows)?;
     } else if options.quiet {
-        rows.iter().map(|row| row.name.clone() + "\n").collect()
+        output::print(&rows.iter().map(|row| row.name.clone() + "\n").collect::<String>())?;
     } else {
-        output::ps::table(&rows, crate::vms::now_ms())
-    };
-    std::io::stdout().write_all(text.as_bytes())?;
+        output::print(&output::ps::table(&rows, crate::vms::now_ms()))?;
+    }
     Ok(Status::Ended)
 }

@@ -28,7 +28,7 @@ pub struct Rm {
 /// Removes machines.
 pub fn run(options: &Rm) -> Result<Status, Failure> {
     let vms = Vms::of_user()?;
-    Ok(each::machine(&options.names, |name| {
+    each::machine(&options.names, |name| {
         let vm = vms.open(name)?;
         if options.force
             && let Some(monitor) = vm.monitor()?
@@ -41,5 +41,5 @@ pub fn run(options: &Rm) -> Result<Status, Failure> {
             Err(crate::vms::VmsError::Unknown { .. }) if options.force => Ok(()),
             done => Ok(done?),
         }
-    }))
+    })
 }

@@ -1,7 +1,5 @@
 //! `illico rmi`: images leave the store.
 
-use std::io::{Write, stdout};
-
 use clap::Args;
 use illico_image::Store;
 
@@ -32,7 +30,7 @@ pub fn run(options: &Rmi) -> Result<Status, Failure> {
         match store.remove(name) {
             Ok(removed) => {
                 for one in removed {
-                    writeln!(stdout(), "{one}")?;
+                    output::print(&format!("{one}\n"))?;
                 }
             }
             Err(error) => {

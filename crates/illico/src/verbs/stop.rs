@@ -14,7 +14,9 @@ pub const HELP: &str = "\
 Example: illico stop --time 30 web
 
 A machine of `illico run` gets SIGTERM, which its program hears as the stop signal of its image; one of `illico boot`
-feels its power button. Both are ended when the time is over.";
+feels its power button. Both are ended when the time is over.
+
+Status: 0 once all of them have ended, or 125 where one of them is not there.";
 
 /// Options of `illico stop`.
 #[derive(Debug, Args)]
@@ -42,7 +44,7 @@ pub fn run(options: &Stop) -> Result<Status, Failure> {
     }
     let until = Instant::now() + Duration::from_secs(options.time.into());
     let mut asked = asked.into_iter();
-    Ok(each::machine(&options.names, |_| {
+    each::machine(&options.names, |_| {
         let Some((Some(monitor), vm)) = asked.next().transpose()? else { return Ok(()) };
         if !monitor.wait(until.saturating_duration_since(Instant::now()))? {
             // The second one stops the machine at once, and it says so.
@@ -54,5 +56,5 @@ pub fn run(options: &Stop) -> Result<Status, Failure> {
         // The machine has ended once its lock is free: only then can it be removed.
         vm.wait()?;
         Ok(())
-    }))
+    })
 }

@@ -1,11 +1,12 @@
 //! `illico top`: all running machines, looked at every few seconds.
 
-use std::io::{ErrorKind, IsTerminal, Write, stdin, stdout};
+use std::io::{IsTerminal, stdin, stdout};
 use std::time::Duration;
 
 use clap::Args;
 
 use crate::failure::Failure;
+use crate::output;
 use crate::show::live::Moment;
 use crate::show::top::{json, screen, table};
 use crate::status::Status;
@@ -20,7 +21,8 @@ Examples:
   illico top --json | jq --unbuffered '.machines[] | {name, exits}'
 
 Status:
-  0    you left, --once has printed, or nobody reads --json any more
+  0    you left, or --once has printed
+  141  nobody reads --json any more
   125  illico could not do what was asked";
 
 /// Options of `illico top`.
@@ -57,7 +59,7 @@ pub fn run(options: &Top) -> Result<Status, Failure> {
             text.push_str(line.text.trim_end());
             text.push('\n');
         }
-        stdout().write_all(text.as_bytes())?;
+        output::print(&text)?;
     } else if stdin().is_terminal() && stdout().is_terminal() {
         screen::run(interval)?;
     } else {
@@ -69,16 +71,13 @@ pub fn run(options: &Top) -> Result<Status, Failure> {
     Ok(Status::Ended)
 }
 
-/// A document for each look but the first, until nobody reads them any more.
+/// A document for each look but the first.
 fn print_json(options: &Top) -> Result<(), Failure> {
     let mut before = Moment::now()?;
     loop {
         std::thread::sleep(Duration::from_secs(options.interval));
         let now = Moment::now()?;
-        match stdout().write_all(json::line(&now.since(&before), options.interval).as_bytes()) {
-            Err(error) if error.kind() == ErrorKind::BrokenPipe => return Ok(()),
-            written => written?,
-        }
+        output::print(&json::line(&now.since(&before), options.interval))?;
         if options.once {
             return Ok(());
         }

@@ -1,10 +1,9 @@
 //! `illico wait`: until machines have ended.
 
-use std::io::Write;
-
 use clap::Args;
 
 use crate::failure::Failure;
+use crate::output;
 use crate::status::Status;
 use crate::verbs::each;
 use crate::vms::{Name, State, Vms};
@@ -12,7 +11,9 @@ use crate::vms::{Name, State, Vms};
 pub const HELP: &str = "\
 Example: illico wait job
 
-It prints the status of each, in the order in which they are named; 137 for one that was killed.";
+It prints the status of each, in the order in which they are named; 137 for one that was killed.
+
+Status: 0, or 125 where one of them is not there.";
 
 /// Options of `illico wait`.
 #[derive(Debug, Args)]
@@ -28,11 +29,11 @@ const KILLED: u8 = 128 + 9;
 /// Prints the statuses of machines, each at its end.
 pub fn run(options: &Wait) -> Result<Status, Failure> {
     let vms = Vms::of_user()?;
-    Ok(each::machine(&options.names, |name| {
+    each::machine(&options.names, |name| {
         let status = match vms.open(name)?.wait()? {
             State::Ended(ended) => ended.status,
             State::Running | State::Killed => KILLED,
         };
-        Ok(writeln!(std::io::stdout(), "{status}")?)
-    }))
+        output::print(&format!("{status}\n"))
+    })
 }

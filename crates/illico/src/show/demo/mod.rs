@@ -12,6 +12,7 @@ mod words;
 use std::io::{IsTerminal, Write, stdout};
 
 use crate::failure::Failure;
+use crate::output;
 use crate::output::colour;
 use crate::terminal;
 use view::{Bar, Section, Whose};
@@ -96,8 +97,7 @@ impl Screen {
     /// Prints.
     pub fn print(&self, text: &str) -> Result<(), Failure> {
         let mut out = stdout().lock();
-        let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-        written.map_err(|error| format!("standard output: {error}").into())
+        output::stdout::written(out.write_all(text.as_bytes()).and_then(|()| out.flush()))
     }
 }
 

@@ -4,6 +4,8 @@
 
 use std::fs;
 
+use illico_memory::voice::printable;
+
 /// Ticks of `/proc` in a second: USER_HZ of all Linux on x86.
 pub const TICKS: f64 = 100.0;
 
@@ -87,7 +89,7 @@ fn parse(stat: &str) -> Option<Thread> {
     let guest: u64 = fields.nth(43 - 16)?.parse().ok()?;
     // The kernel counts time in the guest as the thread's own as well.
     let times = Times { guest, kernel: stime, monitor: utime.saturating_sub(guest) };
-    Some(Thread { name: name.chars().filter(|letter| !letter.is_control()).collect(), times })
+    Some(Thread { name: printable(&name), times })
 }
 
 #[cfg(test)]

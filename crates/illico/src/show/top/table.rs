@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use illico_machine::report::REASONS;
+use illico_memory::voice::printable;
 
 use crate::show::live::{MachineRates, Shares, VcpuRates};
 
@@ -224,7 +225,7 @@ fn ratio(value: f64, of: f64) -> String {
 }
 
 fn cut(text: &str, width: usize) -> String {
-    text.chars().map(|letter| if letter.is_control() { '?' } else { letter }).take(width).collect()
+    printable(text).chars().take(width).collect()
 }
 
 #[cfg(test)]

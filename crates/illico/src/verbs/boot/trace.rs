@@ -1,9 +1,10 @@
 //! `--trace-queue`: finds the device, and writes what passes to standard error.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{IsTerminal, stderr};
 use std::sync::Arc;
 
 use illico_machine::machine::Machine;
+use illico_memory::voice;
 use illico_virtio::trace::TraceSpec;
 
 use crate::failure::Failure;
@@ -40,10 +41,9 @@ impl Trace<'_> {
         if let Some(queue) = queue.filter(|&queue: &u16| usize::from(queue) >= queues) {
             return Err(format!("--trace-queue: {device} has no queue {queue}; they are 0 to {}", queues - 1).into());
         }
-        // One write for a chain, so that the lines of two threads do not mix. A reader that has gone misses it.
         // A terminal may be raw.
-        let end = if io::stderr().is_terminal() { "\r\n" } else { "\n" };
-        let sink = Arc::new(move |lines: &str| drop(io::stderr().write_all(lines.replace('\n', end).as_bytes())));
+        let end = if stderr().is_terminal() { "\r\n" } else { "\n" };
+        let sink = Arc::new(move |lines: &str| voice::show(lines, end));
         machine.trace(device, TraceSpec::new(queue, self.chains.unwrap_or(CHAINS), sink));
         Ok(())
     }

@@ -30,7 +30,9 @@ Examples:
   illico cp ./site web:/srv/
 
 Into a folder that is there it copies under the same name; otherwise the copy gets the new name. A host path with
-a colon is written with a slash: ./a:b.";
+a colon is written with a slash: ./a:b.
+
+Status: 0, or 125: one line says what could not be copied.";
 
 /// Options of `illico cp`.
 #[derive(Debug, Args)]

@@ -18,6 +18,7 @@ use illico_machine::arch::kvm::cycles;
 use illico_machine::kvm::Kvm;
 
 use crate::failure::Failure;
+use crate::output;
 use crate::show::demo::{Findings, Host, SCHEMA, Screen, html, view};
 use crate::status::Status;
 
@@ -65,7 +66,7 @@ pub fn run(options: &Demo) -> Result<Status, Failure> {
         page.fill(&html::page(&findings))?;
     }
     if options.json {
-        screen.print(&(serde_json::to_string_pretty(&findings)? + "\n"))?;
+        output::print_json(&findings)?;
     }
     Ok(Status::Ended)
 }

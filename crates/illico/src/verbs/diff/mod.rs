@@ -3,7 +3,6 @@
 mod twice;
 
 use std::ffi::OsString;
-use std::io::{Write, stdout};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -55,12 +54,11 @@ pub fn run(options: &Diff) -> Result<Status, Failure> {
             Comparison::of(("as given", &a), (&options.change.join(" "), &b))
         }
     };
-    let text = if options.json {
-        serde_json::to_string_pretty(&comparison)? + "\n"
+    if options.json {
+        output::print_json(&comparison)?;
     } else {
-        output::diff::table(&comparison, output::colour::on_stdout())
-    };
-    stdout().write_all(text.as_bytes())?;
+        output::print(&output::diff::table(&comparison, output::colour::on_stdout()))?;
+    }
     Ok(Status::Ended)
 }
 

@@ -14,8 +14,6 @@ mod ring0;
 mod tap;
 mod vhost;
 
-use std::io::{Write, stdout};
-
 use clap::Args;
 
 use crate::failure::Failure;
@@ -45,12 +43,11 @@ pub use crate::output::doctor::{Finding, Verdict};
 /// Looks at everything and says what was found.
 pub fn run(options: &Doctor) -> Result<Status, Failure> {
     let findings = examine();
-    let text = if options.json {
-        serde_json::to_string_pretty(&findings)? + "\n"
+    if options.json {
+        output::print_json(&findings)?;
     } else {
-        output::doctor::lines(&findings, output::colour::on_stdout())
-    };
-    stdout().write_all(text.as_bytes()).map_err(|error| format!("standard output: {error}"))?;
+        output::print(&output::doctor::lines(&findings, output::colour::on_stdout()))?;
+    }
     let problem = findings.iter().any(|finding| finding.verdict == Verdict::Problem);
     Ok(if problem { Status::CannotRun } else { Status::Ended })
 }

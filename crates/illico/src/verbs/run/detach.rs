@@ -13,6 +13,7 @@ use std::process::{Command, Stdio};
 use rustix::stdio::{dup2_stderr, dup2_stdout};
 
 use crate::failure::Failure;
+use crate::output;
 use crate::status::Status;
 use crate::vms::Name;
 
@@ -30,7 +31,7 @@ pub fn start(arguments: &[OsString]) -> Result<Status, Failure> {
         said.read_to_string(&mut name)?;
     }
     if !name.is_empty() {
-        io::stdout().write_all(name.as_bytes())?;
+        output::print(&name)?;
         return Ok(Status::Ended);
     }
     // It has said why.
