@@ -2,12 +2,14 @@
 //! does not answer.
 //!
 //! The disk is a file of a FUSE file system that this test serves (linux/fuse.h, protocol 7.31), and whose reads and writes
-//! it never answers. Mounting takes root; without it the tests say so and pass.
+//! it never answers, unless the kernel says that whoever asked is being killed: a thread that waits for a disk can be killed
+//! on most file systems, and where it cannot, the last test shows what is left. Mounting takes root; without it the tests say
+//! so and pass.
 
 mod illico;
 
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -27,6 +29,8 @@ const WRITE: u32 = 16;
 const RELEASE: u32 = 18;
 const FLUSH: u32 = 25;
 const INIT: u32 = 26;
+const INTERRUPT: u32 = 36;
+const EINTR: i32 = -4;
 const ENOSYS: i32 = -38;
 const ROOT: u64 = 1;
 const SIZE: u64 = 1 << 20;
@@ -40,7 +44,7 @@ struct Frozen {
 
 impl Frozen {
     /// `None` for users who may not mount.
-    fn mount(folder: &Path) -> Option<Self> {
+    fn mount(folder: &Path, killable: bool) -> Option<Self> {
         let device = match File::options().read(true).write(true).open("/dev/fuse") {
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return None,
             device => device.unwrap(),
@@ -58,7 +62,7 @@ impl Frozen {
             // It ends with the mount.
             while let Ok(length) = (&device).read(&mut request) {
                 let word = |at: usize| u32::from_le_bytes(request[at..at + 4].try_into().unwrap());
-                let (operation, unique) = (word(4), request[8..16].to_vec());
+                let (operation, mut unique) = (word(4), request[8..16].to_vec());
                 assert_eq!(word(0) as usize, length);
                 let node = u64::from_le_bytes(request[16..24].try_into().unwrap());
                 let (error, body) = match operation {
@@ -72,6 +76,11 @@ impl Frozen {
                     // FOPEN_DIRECT_IO: no page cache in between.
                     OPEN => (0, [longs(&[0]), words(&[1, 0])].concat()),
                     RELEASE | FLUSH => (0, Vec::new()),
+                    INTERRUPT if killable => {
+                        unique = request[40..48].to_vec();
+                        (EINTR, Vec::new())
+                    }
+                    INTERRUPT => continue,
                     _ => (ENOSYS, Vec::new()),
                 };
                 let head = words(&[16 + body.len() as u32, error as u32]);
@@ -105,7 +114,17 @@ fn attributes(node: u64) -> Vec<u8> {
 
 /// A machine whose guest waits for the disk, which never answers. `None` for users who may not mount.
 fn machine(folder: &Path, experiment: &str, engine: &str, options: &[&str]) -> Option<(Frozen, Child)> {
-    let Some(frozen) = Frozen::mount(&folder.join("mount")) else {
+    machine_on(folder, true, experiment, engine, options)
+}
+
+fn machine_on(
+    folder: &Path,
+    killable: bool,
+    experiment: &str,
+    engine: &str,
+    options: &[&str],
+) -> Option<(Frozen, Child)> {
+    let Some(frozen) = Frozen::mount(&folder.join("mount"), killable) else {
         eprintln!("not tested: mounting takes root");
         return None;
     };
@@ -178,4 +197,20 @@ fn a_sigterm_that_the_guest_does_not_answer_ends_it_after_the_stop_timeout() {
     let (status, _, said) = ended(child);
     assert_eq!(status, Some(143), "{said}");
     assert!(said.contains("did not power off within 1 s of the signal"), "{said}");
+}
+
+#[test]
+fn a_thread_that_the_kernel_cannot_kill_keeps_the_process_but_not_the_machine() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some((frozen, mut child)) = machine_on(folder.path(), false, "probe=blk", "sync", &[]) else { return };
+    signal(&child);
+    thread::sleep(Duration::from_millis(100));
+    signal(&child);
+    let mut said = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+    assert_eq!(said.next().as_deref(), Some("illico: stopped"));
+    assert!(said.next().is_some_and(|line| line.contains("did not stop")));
+    assert_eq!(child.try_wait().unwrap(), None, "a zombie with one thread in uninterruptible sleep");
+    // The disk is given up, and the thread with it.
+    drop(frozen);
+    assert_eq!(ended(child).0, Some(143));
 }

@@ -57,9 +57,12 @@ impl<R: Read> Verified<R> {
 
     /// All of it, checked: at most `max` bytes, and an error if it is longer.
     pub fn bytes(self, max: u64) -> io::Result<Vec<u8>> {
-        match self.read(|reader| read_at_most(reader, max)) {
-            Ok(bytes) => Ok(bytes),
-            Err(Unread::Content(error) | Unread::Use(error)) => Err(error),
+        // Its length comes first: content of gigabytes is not read only to learn that its digest is wrong as well.
+        match self.expected {
+            Some((size, _)) if size > max => Err(wrong(WrongContent::TooLarge(max))),
+            _ => self.read(|reader| read_at_most(reader, max)).map_err(|error| match error {
+                Unread::Content(error) | Unread::Use(error) => error,
+            }),
         }
     }
 

@@ -37,6 +37,7 @@ pub fn run(options: &Completions) -> Result<Status, Failure> {
 /// The command without its hidden options, which clap_complete offers like all others.
 fn visible(command: &Command) -> Command {
     let names = Command::new(command.get_name().to_owned())
+        .version(env!("CARGO_PKG_VERSION"))
         .disable_help_flag(true)
         .disable_version_flag(true)
         .disable_help_subcommand(true)

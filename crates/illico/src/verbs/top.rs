@@ -21,8 +21,7 @@ Examples:
   illico top --json | jq --unbuffered '.machines[] | {name, exits}'
 
 Status:
-  0    you left, or --once has printed
-  141  nobody reads --json any more
+  0    you left, --once has printed, or nobody reads --json any more
   125  illico could not do what was asked";
 
 /// Options of `illico top`.
@@ -71,13 +70,16 @@ pub fn run(options: &Top) -> Result<Status, Failure> {
     Ok(Status::Ended)
 }
 
-/// A document for each look but the first.
+/// A document for each look but the first, until nobody reads them any more.
 fn print_json(options: &Top) -> Result<(), Failure> {
     let mut before = Moment::now()?;
     loop {
         std::thread::sleep(Duration::from_secs(options.interval));
         let now = Moment::now()?;
-        output::print(&json::line(&now.since(&before), options.interval))?;
+        match output::print(&json::line(&now.since(&before), options.interval)) {
+            Err(error) if output::is_unread(error.as_ref()) => return Ok(()),
+            printed => printed?,
+        }
         if options.once {
             return Ok(());
         }
