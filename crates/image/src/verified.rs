@@ -71,9 +71,12 @@ impl<R: Read> Verified<R> {
     /// reading is told only where `reader` did not fail of it already.
     pub fn read<T, E>(self, reader: impl FnOnce(&mut dyn Read) -> Result<T, E>) -> Result<T, Unread<E>> {
         let mut inner = match self.expected {
-            Some((size, digest)) => {
-                Checked::Named(Summing { inner: Some(Summed::new(self.inner)), left: size, digest, wrong: None })
-            }
+            Some((size, digest)) => Checked::Named(Box::new(Summing {
+                inner: Some(Summed::new(self.inner)),
+                left: size,
+                digest,
+                wrong: None,
+            })),
             None => Checked::Unnamed(self.inner),
         };
         let used = reader(&mut inner);
@@ -98,7 +101,7 @@ impl<R: Read> Verified<R> {
 
 /// Content on its way.
 enum Checked<R> {
-    Named(Summing<R>),
+    Named(Box<Summing<R>>),
     Unnamed(R),
 }
 

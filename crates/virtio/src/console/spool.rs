@@ -137,8 +137,7 @@ mod tests {
         // A blocking pipe holds 64 KiB: the old way, a write of each byte, would wait here for ever.
         let said: Vec<u8> = (0..MAX_WAITING).map(|n| (n % 251) as u8).collect();
         said.chunks(1000).for_each(|part| spool.write_all(part).unwrap());
-        let finishing = spool.clone();
-        let finished = std::thread::spawn(move || finishing.finish());
+        let finished = std::thread::spawn(move || spool.finish());
         let mut seen = vec![0; said.len()];
         reader.read_exact(&mut seen).unwrap();
         finished.join().unwrap();

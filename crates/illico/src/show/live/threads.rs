@@ -89,7 +89,7 @@ fn parse(stat: &str) -> Option<Thread> {
     let guest: u64 = fields.nth(43 - 16)?.parse().ok()?;
     // The kernel counts time in the guest as the thread's own as well.
     let times = Times { guest, kernel: stime, monitor: utime.saturating_sub(guest) };
-    Some(Thread { name: printable(&name), times })
+    Some(Thread { name: printable(name), times })
 }
 
 #[cfg(test)]
