@@ -100,10 +100,10 @@ fn wanted(len: u64) -> u64 {
 /// A guest flushes from several threads at once; what waits together is made durable together.
 const QUEUE_SIZE: u16 = 64;
 
-/// § 5.19.6: the only request, and its two answers.
+/// § 5.19.6 and § 5.19.7: the only request, and its two answers, 0 and -1.
 const REQ_TYPE_FLUSH: u32 = 0;
 const RESP_OK: u32 = 0;
-const RESP_EIO: u32 = 1;
+const RESP_EIO: u32 = u32::MAX;
 
 /// What this device is.
 const KIND: Kind = Kind { id: 27, name: "pmem", pci_class: [0x05, 0x80, 0x00] };

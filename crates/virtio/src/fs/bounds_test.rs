@@ -3,12 +3,15 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 
+use illico_memory::GuestAddress;
 use rustix::io::Errno;
-use zerocopy::IntoBytes;
+use zerocopy::{FromBytes, IntoBytes};
 
 use super::attack_tests::{folder, writable};
 use super::fake_guest::{Guest, header, read_in, text};
 use super::protocol::*;
+use crate::ring::split::Descriptor;
+use crate::testkit::Part;
 
 const MAX_SIZE: u32 = super::server::MAX_WRITE;
 
@@ -23,6 +26,40 @@ fn a_list_of_millions_to_forget_is_harmless() {
     guest.raw(0, &[header(opcode::BATCH_FORGET, 0, body.len()).as_bytes(), &body].concat(), 0);
     assert_eq!(guest.attributes(file).unwrap_err(), Errno::STALE);
     assert!(guest.attributes(ROOT).is_ok());
+}
+
+/// § 5.11.6.2: a request of the high-priority queue that arrives while others are served goes before those that still wait. Here it
+/// arrives at an exact moment: a READ puts the available index of that queue in place.
+#[test]
+fn the_high_priority_queue_is_not_held_up() {
+    let folder = folder();
+    let share = folder.path().join("share");
+    fs::write(share.join("known"), "").unwrap();
+    fs::write(share.join("index"), "??").unwrap();
+    let mut guest = Guest::new(&writable(&folder));
+    let (known, index) = (guest.walk("known").unwrap(), guest.walk("index").unwrap());
+    let fh = guest.open(index, libc::O_RDONLY).unwrap();
+    let [high, normal] = &mut guest.bench.drivers[..] else { unreachable!() };
+    let before = high.available_index();
+    fs::write(share.join("index"), before.wrapping_add(1).to_le_bytes()).unwrap();
+    let forget = [header(opcode::FORGET, known, 8).as_bytes(), &1_u64.to_ne_bytes()].concat();
+    high.add(&[Part::Readable(&forget)]).unwrap();
+    high.set_available_index(before);
+    let read = [header(opcode::READ, index, size_of::<ReadIn>()).as_bytes(), read_in(fh, 0, 2).as_bytes()].concat();
+    let head = normal.add(&[Part::Readable(&read), Part::Writable(OUT_HEADER), Part::Writable(2)]).unwrap();
+    // The data of the READ goes to the index in the available ring of the first queue.
+    let (table, available_index) = (normal.setup().table.0, high.setup().available.0 + 2);
+    let descriptor = |number: u16| GuestAddress(table + 16 * u64::from(number));
+    let ram = guest.bench.ram.clone();
+    let next = |number: u16| ram.window(descriptor(number), 16).unwrap().read::<Descriptor>(0).next;
+    ram.write(descriptor(next(next(head))), &available_index.to_le_bytes()).unwrap();
+    let getattr = [header(opcode::GETATTR, known, 16).as_bytes(), &[0; 16]].concat();
+    normal.add(&[Part::Readable(&getattr), Part::Writable(OUT_HEADER + size_of::<AttrOut>())]).unwrap();
+    guest.bench.workers[0].ready(1).unwrap();
+    assert!(high.take_used().is_some(), "the FORGET was served");
+    let answer = [normal.take_used(), normal.take_used()][1].clone().unwrap().data;
+    let error = OutHeader::read_from_prefix(&answer).unwrap().0.error;
+    assert_eq!(error, -Errno::STALE.raw_os_error(), "the node was forgotten before its attributes were asked for");
 }
 
 #[test]

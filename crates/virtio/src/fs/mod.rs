@@ -15,6 +15,7 @@ use std::sync::Arc;
 use zerocopy::little_endian::U32;
 use zerocopy::{Immutable, IntoBytes};
 
+use crate::chain::Chain;
 use crate::complaints::Complaints;
 use crate::device::{Activation, Device, DeviceError, DeviceSpec};
 use crate::event_loop::{Fault, Polling, Source, Worker};
@@ -123,26 +124,32 @@ struct Waiter {
 impl Waiter {
     /// Serves both queues until they are empty, or until the loop should look at its other business.
     fn serve(&mut self) -> Result<Polling, Fault> {
-        let mut polling = Polling::Sleep;
-        for queue in &mut self.queues {
-            queue.disable_kicks();
-            let mut cost = 0;
-            while let Some(mut chain) = queue.pop()? {
-                cost += 1 + (chain.readable.len() + chain.writable.len()) / (16 << 10);
-                queue.count_from_guest(chain.readable.len() as u64);
-                let written = self.server.serve(&mut chain).unwrap_or_else(|why| {
-                    self.complaints.tell(|| format!("{}: {why}", self.name));
-                    0
-                });
-                queue.complete(chain, written);
-                if cost >= TURN {
-                    break;
-                }
-            }
-            polling = Polling::after(queue).or(polling);
+        self.queues.iter_mut().for_each(Queue::disable_kicks);
+        let mut cost = 0;
+        while cost < TURN
+            && let Some((queue, mut chain)) = next(&mut self.queues)?
+        {
+            cost += 1 + (chain.readable.len() + chain.writable.len()) / (16 << 10);
+            queue.count_from_guest(chain.readable.len() as u64);
+            let written = self.server.serve(&mut chain).unwrap_or_else(|why| {
+                self.complaints.tell(|| format!("{}: {why}", self.name));
+                0
+            });
+            queue.complete(chain, written);
         }
-        Ok(polling)
+        Ok(self.queues.iter_mut().fold(Polling::Sleep, |polling, queue| Polling::after(queue).or(polling)))
     }
+}
+
+/// The next request, and the queue that it belongs to: one of the high-priority queue before each other one, so that no
+/// activity there holds it up (§ 5.11.6.2).
+fn next(queues: &mut [Queue; QUEUES]) -> Result<Option<(&mut Queue, Chain)>, Fault> {
+    for queue in queues {
+        if let Some(chain) = queue.pop()? {
+            return Ok(Some((queue, chain)));
+        }
+    }
+    Ok(None)
 }
 
 impl Worker for Waiter {

@@ -218,6 +218,22 @@ fn the_window_reads_when_its_data_is_read() {
     assert_eq!(isr, [0], "reading the window acknowledged it");
 }
 
+/// PCI § 6.2.2: a function whose memory decoding is off answers at no address, whatever its BAR says.
+#[test]
+fn a_bar_decodes_only_while_the_command_register_says_so() {
+    const MEMORY: u32 = 2;
+    let mut guest = Guest::new();
+    guest.set_space(COMMAND as u64, 2, MEMORY);
+    let place = guest.transport.bar().expect("it decodes");
+    guest.set_space(COMMAND as u64, 2, 0);
+    assert_eq!(guest.transport.bar(), None);
+    guest.set_space(BAR0 as u64, 4, 0xc100_0000);
+    assert_eq!(guest.transport.bar(), None, "moved while it does not decode");
+    guest.set_space(COMMAND as u64, 2, MEMORY);
+    let moved = guest.transport.bar().expect("it decodes again");
+    assert!(moved != place && moved.0 & 0xffff_ffff == 0xc100_0000, "{moved:?}");
+}
+
 #[test]
 fn a_function_that_is_no_bus_master_leaves_memory_alone() {
     let mut guest = Guest::new();
