@@ -93,6 +93,11 @@ pub const DEFAULTS: &[DefaultWord] = &[
         When::Always,
         "KVM keeps the TSCs together: no check at CPU start, no watchdog timer twice a second",
     ),
+    default(
+        "swiotlb=noforce",
+        When::Always,
+        "every device reaches all of the memory: no 64 MiB for bounce buffers where some of it is above 4 GiB",
+    ),
     default("cryptomgr.notests", When::Always, "no self-tests of ciphers while booting"),
     default("panic=-1", When::Always, "a panic resets at once, and the reset ends the machine"),
     default(
