@@ -1,4 +1,4 @@
-//! SIGBUS: this process touched memory that is a file (an image or `--pmem`, where it carries data for another device), and the
+//! SIGBUS: this process touched memory that is a file (an image or persistent memory, where it carries data for another device), and the
 //! file has been cut short, or its disk has failed.
 //!
 //! There is no going on from there: the access is repeated for ever. The process ends with one line, and with the
@@ -30,6 +30,6 @@ pub fn end_process_at_sigbus(raw: Option<&RawMode>) -> io::Result<()> {
 /// Ends the process after a SIGBUS, with one line, and with the terminal as it was.
 pub fn end_process(terminal: Option<&Restorer>) -> ! {
     terminal.iter().for_each(|terminal| terminal.restore());
-    say("a file behind guest memory (an image, or --pmem) was cut short, or its disk failed: the machine has ended");
+    say("a file behind guest memory was cut short, or its disk failed: the machine has ended");
     process::exit(Status::VcpuFailed.code().into());
 }

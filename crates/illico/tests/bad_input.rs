@@ -241,7 +241,7 @@ fn network_cards() {
         (&net("tap=illico-none,sorbet=1"), "--net", &["unknown field `sorbet`"]),
         (&net("mac=02:00:00:00:00:01"), "--net: ", &["either tap=NAME or user"]),
         (&net("user,tap=illico-none"), "--net: ", &["either tap=NAME or user"]),
-        (&net("tap=illico-none,loopback"), "--net tap=illico-none: ", &["--net user only"]),
+        (&net("tap=illico-none,loopback"), "--net tap=illico-none: ", &["a user only"]),
         (&net("user,queues=2"), "--net user,queues=2: ", &["one pair"]),
         (&["--kernel", ":probe:", "-p", "8080:80"], "-p: ", &["--net user"]),
         (&["--kernel", ":probe:", "--net", "user", "-p", "80"], "-p: ", &["\"80\"", "8080:80"]),

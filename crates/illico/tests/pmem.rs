@@ -36,5 +36,5 @@ fn end(act: impl FnOnce(&Child)) -> (Option<i32>, String) {
 fn a_bus_error_of_the_monitor_ends_it_with_a_line() {
     let (status, host) = end(|machine| kill_process(Pid::from_child(machine), Signal::BUS).unwrap());
     assert_eq!(status, Some(104), "{host}");
-    assert!(host.starts_with("illico: a file behind guest memory (--pmem) was cut short"), "{host}");
+    assert!(host.starts_with("illico: a file behind guest memory was cut short"), "{host}");
 }

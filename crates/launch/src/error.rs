@@ -14,6 +14,7 @@ use illico_machine::build::BuildError;
 use illico_machine::config::ConfigError;
 use illico_machine::kvm::KvmError;
 use illico_virtio::console::ConsoleError;
+use illico_virtio::device::DeviceError;
 use rustix::fs::OFlags;
 
 use crate::agent::AgentError;
@@ -38,6 +39,10 @@ pub enum Part {
     Share,
     /// The disk of the scratch layer.
     Scratch,
+    /// The host's own files, as the root that the command runs on.
+    HostRoot,
+    /// The socket by which the agent is reached.
+    Agent,
     /// The network.
     Network,
     /// A port of the host that leads into the guest.
@@ -85,7 +90,17 @@ pub enum LaunchError {
     Kvm(#[from] KvmError),
     /// The machine could not be built.
     #[error(transparent)]
-    Build(#[from] BuildError),
+    Build(BuildError),
+    /// A device that stands for a part of the plan could not be set up.
+    #[error("{what}: {error}")]
+    Device {
+        /// Which part.
+        part: Part,
+        /// What the part is in the plan: the image as it was written, or a path.
+        what: String,
+        /// What is wrong with the device.
+        error: DeviceError,
+    },
     /// The console could not be made.
     #[error(transparent)]
     Console(#[from] ConsoleError),
@@ -123,6 +138,12 @@ pub enum LaunchError {
         #[source]
         source: io::Error,
     },
+}
+
+impl From<BuildError> for LaunchError {
+    fn from(error: BuildError) -> Self {
+        Self::Build(error)
+    }
 }
 
 /// Opens a file of the plan for reading.

@@ -6,7 +6,8 @@ use std::time::Duration;
 use std::{fs, io};
 
 use illico_image::{Guard, Image};
-use illico_machine::config::{Config, Console, Size, Switch};
+use illico_machine::build::BuildError;
+use illico_machine::config::{Config, Console, Place, Size, Switch};
 use illico_protocol::{Exec, Mount, Root, RunSpec, Upper, Word};
 use illico_virtio::block::DiskSpec;
 use illico_virtio::fs::{FsSpec, Owner};
@@ -47,6 +48,8 @@ pub struct Plan {
     pub scratch: Option<Size>,
     /// Files that are shared alone: an index of `config.fs`, and the file.
     pub(crate) files: Vec<(usize, PathBuf)>,
+    /// What devices of the configuration stand for: the part, and what the part is in the plan.
+    origins: Vec<(Place, Part, String)>,
 }
 
 /// The user and the folder that a command on the host's own files has.
@@ -69,7 +72,9 @@ impl Plan {
             Exec { cwd: Some(Word::from(cwd.as_path())), user: Some(format!("{uid}:{gid}")), ..Exec::new(command) };
         let mut config = machine();
         config.fs.push(FsSpec { readonly: true, owner, ..FsSpec::new("/", ROOT_TAG) });
-        Self::new(kernel, config, RunSpec::new("illico", Root::share(), command), environment)
+        let mut plan = Self::new(kernel, config, RunSpec::new("illico", Root::share(), command), environment);
+        plan.stands_for("fs", 0, Part::HostRoot, "/");
+        plan
     }
 
     /// A command on an image: `command` replaces the image's own, if it is not empty. `name` is the image as the person
@@ -80,6 +85,8 @@ impl Plan {
         let root = root::attach(&image.root, &mut config, kernel.maps());
         let spec = RunSpec::new("illico", root, command);
         let mut plan = Self::new(kernel, config, spec, process::environment(&image.config));
+        let field = if plan.config.pmem.is_empty() { "disk" } else { "pmem" };
+        plan.stands_for(field, 0, Part::Image, name);
         plan.image = Some(name.to_owned());
         plan.guard.clone_from(&image.guard);
         plan.stop_signal = process::stop_signal(&image.config);
@@ -102,6 +109,21 @@ impl Plan {
             timeout: None,
             scratch: None,
             files: Vec::new(),
+            origins: Vec::new(),
+        }
+    }
+
+    /// Notes what a device stands for.
+    pub(crate) fn stands_for(&mut self, field: &'static str, index: usize, part: Part, what: impl ToString) {
+        self.origins.push((Place::Device { field, index }, part, what.to_string()));
+    }
+
+    /// An error of building the machine, about the part of the plan that the device at fault stands for.
+    pub(crate) fn explain(&self, error: BuildError) -> LaunchError {
+        let BuildError::Device(device) = error else { return LaunchError::Build(error) };
+        match self.origins.iter().find(|(place, ..)| *place == device.place) {
+            Some((_, part, what)) => LaunchError::Device { part: *part, what: what.clone(), error: device.error },
+            None => LaunchError::Build(BuildError::Device(device)),
         }
     }
 
@@ -117,6 +139,7 @@ impl Plan {
         } else {
             return Err(PlanError::new(Part::Share, format!("{} is neither a folder nor a file", host.display())));
         };
+        self.stands_for("fs", self.config.fs.len(), Part::Share, host.display());
         self.config.fs.push(FsSpec { readonly: *readonly, owner, ..FsSpec::new(host, &*tag) });
         self.spec.mounts.push(Mount { file, ..Mount::folder(tag, guest.as_path(), *readonly) });
         Ok(())
@@ -124,6 +147,7 @@ impl Plan {
 
     /// Gives it a network: `user`, `none`, or a tap with its addresses (docs/run.md). `ports` lead into the guest.
     pub fn connect(&mut self, text: &str, ports: &[String]) -> Result<(), PlanError> {
+        self.stands_for("net", self.config.net.len(), Part::Network, text);
         self.spec.network = network::attach(text, ports, &mut self.config)?;
         self.ports = ports.to_vec();
         Ok(())
@@ -146,6 +170,7 @@ impl Plan {
         let Some(size) = self.scratch else { return Ok(()) };
         scratch::make(path, size)?;
         self.spec.upper = Upper::Device { path: root::next_disk(&self.config), filesystem: "ext4".to_owned() };
+        self.stands_for("disk", self.config.disk.len(), Part::Scratch, path.display());
         self.config.disk.push(DiskSpec::new(path));
         Ok(())
     }

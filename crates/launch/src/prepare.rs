@@ -91,6 +91,7 @@ impl Plan {
         self.spec.hostname = folder.record().name.to_string();
         self.spec.command.env = self.environment.words();
         let sockets = folder.make_sockets()?.to_owned();
+        self.stands_for("vsock", 0, Part::Agent, sockets.display());
         self.config.vsock = Some(VsockSpec { path: sockets.join(agent::SOCKET), cid: GUEST_CID });
         let first = First::listen(&sockets)?;
         let has_console = self.config.console != ConsoleKind::None;
@@ -109,7 +110,8 @@ impl Plan {
         };
         let mut start = start?;
         start.count_in(watch::create(&sockets)?);
-        let mut machine = build(&self.config, start, Parts { console, devices, ram, ..Parts::new(files) })?;
+        let parts = Parts { console, devices, ram, ..Parts::new(files) };
+        let mut machine = build(&self.config, start, parts).map_err(|error| self.explain(error))?;
         // Its files are open.
         self.guard = None;
         watch::attach(&sockets, &mut machine)?;

@@ -7,7 +7,7 @@ use std::io;
 use std::sync::{Arc, OnceLock};
 
 use illico_memory::{Access, Layout, MapError, Mapping, Pages, Ram, Region};
-use illico_virtio::device::{Device, DeviceError, DeviceMemory};
+use illico_virtio::device::{Device, DeviceMemory};
 use illico_virtio::event_loop::{EventLoop, LoopHandle};
 use illico_virtio::interrupt::Interrupt;
 use illico_virtio::transport::core::Core;
@@ -17,9 +17,10 @@ use illico_virtio::transport::pci::{BAR_MEMORY, PciTransport};
 use crate::arch::kvm::{CpuModel, Supported};
 use crate::arch::{Platform, acpi};
 use crate::boot::cmdline::CommandLineError;
+use crate::boot::initrd::InitrdError;
 use crate::boot::{self, LoadError, Sources};
 use crate::bus::Bus;
-use crate::config::{Config, Feature, HugePages, Size, Transport};
+use crate::config::{Advice, Config, Feature, HugePages, OpenError, Place, Size, Transport};
 use crate::control::{Control, Ending};
 use crate::deadlines::Deadlines;
 use crate::describe::{self, Gsis, has_lines};
@@ -94,14 +95,14 @@ pub enum BuildError {
     #[error("cannot map memory for devices")]
     Memory(#[from] MapError),
     /// A device could not be opened.
-    #[error("{0}")]
-    Device(#[source] DeviceError),
+    #[error(transparent)]
+    Device(#[from] OpenError),
     /// The kernel, initrd or command line does not fit.
-    #[error("{option}", option = .0.option())]
+    #[error(transparent)]
     Load(#[from] LoadError),
     /// The command line does not fit.
-    #[error("--cmdline")]
-    CommandLine(#[source] CommandLineError),
+    #[error(transparent)]
+    CommandLine(CommandLineError),
     /// An eventfd, an epoll or a thread was refused.
     #[error("cannot {attempt}")]
     Host {
@@ -113,14 +114,39 @@ pub enum BuildError {
     },
 }
 
+impl BuildError {
+    /// The place in the configuration that is at fault; none if the host refused something that no field is about.
+    pub fn place(&self) -> Option<Place> {
+        Some(match self {
+            Self::Ram { pages: HugePages::Hugetlb, .. } => Place::Field("hugepages"),
+            Self::Ram { .. } | Self::RamLayout { .. } => Place::Field("memory"),
+            Self::Device(error) => error.place,
+            Self::Load(error) => Place::Field(error.field()),
+            Self::CommandLine(_) => Place::Field("cmdline"),
+            Self::Kvm(_) | Self::Memory(_) | Self::Host { .. } => return None,
+        })
+    }
+
+    /// A field that would mend it.
+    pub fn advice(&self) -> Option<Advice> {
+        match self {
+            Self::Load(LoadError::Initrd(InitrdError::NeedsMemory { least, .. })) => {
+                Some(Advice::new("it takes at least", "memory", format!("{least}M")))
+            }
+            Self::CommandLine(CommandLineError::TooLong { .. }) => {
+                Some(Advice::new("shorten it, or leave the defaults out with", "default-cmdline", "false"))
+            }
+            _ => None,
+        }
+    }
+}
+
 fn ram_refused(memory: Size, pages: HugePages) -> String {
     if pages == HugePages::Hugetlb {
         let count = memory.0.div_ceil(2 << 20);
-        return format!(
-            "--hugepages: the host's pool does not have {memory} (grow it: sysctl vm.nr_hugepages={count}; or use thp)"
-        );
+        return format!("the host's pool does not have {memory} (grow it: sysctl vm.nr_hugepages={count}; or use thp)");
     }
-    format!("--memory: the host does not give {memory} (ask for less)")
+    format!("the host does not give {memory} (ask for less)")
 }
 
 fn host(attempt: &'static str) -> impl FnOnce(io::Error) -> BuildError {
@@ -165,7 +191,7 @@ pub fn build(config: &Config, start: Start, parts: Parts) -> Result<Machine, Bui
     let opened = spans.timed("open the devices", || {
         devices::open(config, &layout, parts.console.into_iter().chain(parts.devices).collect())
     });
-    let mut opened = opened.map_err(BuildError::Device)?;
+    let mut opened = opened?;
     let sockets = opened.iter_mut().filter_map(|opened| opened.device.take_socket()).collect();
     let gsis = Gsis::of(config, parts.uart.is_some(), opened.len());
     let ram = spans.timed("map the guest's memory", || match parts.ram {

@@ -1,9 +1,9 @@
 //! From specs to devices: every file that a guest is given is opened here, before anything runs.
 
 use illico_memory::{GuestAddress, Layout};
-use illico_virtio::device::{Device, DeviceError, DeviceMemory};
+use illico_virtio::device::{Device, DeviceMemory};
 
-use crate::config::Config;
+use crate::config::{Config, OpenError};
 
 /// A device, ready to be put behind a transport.
 pub struct Opened {
@@ -15,10 +15,10 @@ pub struct Opened {
 
 /// Opens all devices of a machine in the order in which the guest sees them: those in `first` (a console), then those
 /// of the configuration.
-pub fn open(config: &Config, layout: &Layout, first: Vec<Box<dyn Device>>) -> Result<Vec<Opened>, DeviceError> {
+pub fn open(config: &Config, layout: &Layout, first: Vec<Box<dyn Device>>) -> Result<Vec<Opened>, OpenError> {
     let mut devices = first;
-    for (name, spec) in config.devices() {
-        devices.push(spec.open(&name)?);
+    for (name, place, spec) in config.devices() {
+        devices.push(spec.open(&name).map_err(|error| OpenError { name, place, error })?);
     }
     // Above RAM, and above 4 GiB: below are the devices' registers.
     let mut free = GuestAddress(layout.end().0.max(1 << 32));

@@ -94,8 +94,8 @@ impl VcpuThread {
             Exit::InternalError(error) => End::InternalError { vcpu, error: error.clone(), registers },
             // KVM found no page of the host behind guest memory.
             Exit::RunFailed { errno: libc::EFAULT } => {
-                let why = "the guest touched memory that the host cannot provide: a file behind it (--pmem) was cut \
-                           short or its disk failed, or the host is out of memory";
+                let why = "the guest touched memory that the host cannot provide: a file behind it was cut short \
+                           or its disk failed, or the host is out of memory";
                 End::VcpuFailed { vcpu, why: why.to_owned(), registers }
             }
             other => End::VcpuFailed { vcpu, why: format!("{other:?}"), registers },

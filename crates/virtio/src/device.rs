@@ -2,20 +2,17 @@
 //!
 //! A device does not see its addresses, its thread, its transport, or KVM.
 
-use std::error::Error;
 use std::sync::Arc;
 
 use illico_memory::{GuestAddress, Ram, Window};
 
 use crate::config_space::ConfigWriter;
 use crate::counters::PollCounters;
+pub use crate::device_error::DeviceError;
 use crate::event_loop::{Fault, Worker};
 use crate::queue::Queue;
 use crate::socket_file::SocketFile;
 use crate::spec::Kind;
-
-/// What is wrong with a device, in words that name its key, the file and the fix.
-pub type DeviceError = Box<dyn Error + Send + Sync>;
 
 /// What a person says about a device, as data.
 pub trait DeviceSpec {

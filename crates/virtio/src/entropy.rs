@@ -14,6 +14,7 @@ use illico_memory::{Buffers, Ram};
 use serde::{Deserialize, Serialize};
 
 use crate::device::{Activation, Device, DeviceError, DeviceSpec};
+use crate::device_error::{Key, Remedy, SpecError};
 use crate::event_loop::{Fault, Polling, Source, Worker};
 use crate::queue::{Position, Queue};
 use crate::spec::Kind;
@@ -28,8 +29,18 @@ crate::device_spec! {
 
 /// The device cannot be set up.
 #[derive(Debug, thiserror::Error)]
-#[error("--entropy: opening {SOURCE} (it needs a /dev with the kernel's devices; or say --entropy off)")]
-pub struct EntropyError(#[source] io::Error);
+#[error("opening {SOURCE} (it needs a /dev with the kernel's devices)")]
+pub struct EntropyError(#[source] pub io::Error);
+
+impl SpecError for EntropyError {
+    fn keys(&self) -> Vec<Key> {
+        Vec::new()
+    }
+
+    fn remedy(&self) -> Option<Remedy> {
+        Some(Remedy::Without)
+    }
+}
 
 /// It answers without waiting, and the kernel reads it straight into guest memory.
 const SOURCE: &str = "/dev/urandom";

@@ -1,7 +1,7 @@
 //! The lock on a file that a guest uses as a disk or as memory: one writer, or any number of readers.
 //!
 //! It is the whole-file lock of `flock(2)`, bound to the open file: it holds between programs and
-//! inside this one (`--disk` and `--pmem` of the same file), and ends with the last descriptor.
+//! inside this one (a disk and persistent memory on the same file), and ends with the last descriptor.
 
 use std::fs::{File, TryLockError};
 use std::io;
@@ -10,7 +10,7 @@ use std::io;
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
     /// Someone else has it, and one of the two wants to write.
-    #[error("it is in use: a file may have one writer or several readers (`readonly`), lsof shows who has it open")]
+    #[error("it is in use: a file may have one writer or several readers, lsof shows who has it open")]
     InUse,
     /// The file system does not do this.
     #[error("locking it")]

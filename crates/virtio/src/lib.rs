@@ -15,6 +15,7 @@ pub mod console;
 pub mod counters;
 pub mod describe;
 pub mod device;
+pub mod device_error;
 pub mod entropy;
 pub mod event_loop;
 pub mod fs;

@@ -24,6 +24,8 @@
     clippy::arithmetic_side_effects
 )]
 
+use std::error::Error;
+use std::fmt;
 use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
@@ -40,6 +42,7 @@ use serde::{Deserialize, Serialize};
 use crate::chain::Chain;
 use crate::complaints::say;
 use crate::device::{Activation, Device, DeviceError, DeviceMemory, DeviceSpec};
+use crate::device_error::{Key, Remedy, SpecError};
 use crate::event_loop::{Fault, Polling, Source, Worker};
 use crate::image_lock::{self, LockError};
 use crate::queue::{Position, Queue};
@@ -60,23 +63,33 @@ crate::device_spec! {
 }
 
 /// The device cannot be set up.
-#[derive(Debug, thiserror::Error)]
-#[error("--pmem path={path}")]
+#[derive(Debug)]
 pub struct PmemError {
     path: PathBuf,
-    #[source]
     why: Why,
+}
+
+impl fmt::Display for PmemError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.why.fmt(f)
+    }
+}
+
+impl Error for PmemError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.why.source()
+    }
 }
 
 #[derive(Debug, thiserror::Error)]
 enum Why {
-    #[error("opening the file for {}", if *.readonly { "reading" } else { "reading and writing (or say readonly)" })]
+    #[error("opening the file for {}", if *.readonly { "reading" } else { "reading and writing" })]
     Open { readonly: bool, source: io::Error },
     #[error("it is not a regular file")]
     NotAFile,
     #[error("its length of {len} bytes is not a multiple of 2 MiB: truncate -s {} '{path}'", wanted(*.len))]
     Length { len: u64, path: PathBuf },
-    #[error("its holes take {needed} bytes of disk, and {free} are free: make room, or say readonly")]
+    #[error("its holes take {needed} bytes of disk, and {free} are free: make room")]
     Full { needed: u64, free: u64 },
     #[error("allocating the blocks of its holes (cp --sparse=never makes a copy without holes)")]
     Allocate(#[source] io::Error),
@@ -84,6 +97,21 @@ enum Why {
     Lock(#[from] LockError),
     #[error(transparent)]
     Map(#[from] MapError),
+}
+
+impl SpecError for PmemError {
+    fn keys(&self) -> Vec<Key> {
+        vec![Key::new("path", self.path.display())]
+    }
+
+    fn remedy(&self) -> Option<Remedy> {
+        let before = match self.why {
+            Why::Open { readonly: false, .. } | Why::Full { .. } => "or say",
+            Why::Lock(LockError::InUse) => "or give every use of it",
+            _ => return None,
+        };
+        Some(Remedy::Key { before, key: Key::switch("readonly") })
+    }
 }
 
 /// What start and length are multiples of.

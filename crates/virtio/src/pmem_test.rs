@@ -131,8 +131,9 @@ fn a_device_without_a_place_does_not_start() {
 #[test]
 fn a_file_that_cannot_be_used_is_refused_with_the_way_out() {
     let (folder, path) = image(ALIGNMENT + 1);
-    let said = refusal(&spec(&path, false));
-    assert!(said.starts_with(&format!("--pmem path={}", path.display())), "{said}");
+    let error = DeviceError::from(Pmem::open(&spec(&path, false), "pmem0").unwrap_err());
+    let said = error.to_string();
+    assert!(said.starts_with(&format!("path={}: ", path.display())), "{said}");
     assert!(said.contains(&format!("truncate -s {}", 2 * ALIGNMENT)), "{said}");
     let (_empty_folder, empty) = image(0);
     assert!(refusal(&spec(&empty, true)).contains(&format!("truncate -s {ALIGNMENT}")));

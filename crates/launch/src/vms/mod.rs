@@ -38,7 +38,7 @@ pub enum VmsError {
     #[error(transparent)]
     Places(#[from] PlacesError),
     /// A machine with this name is there.
-    #[error("--name: {name} is in use by a machine that {state}; choose another name, or `illico rm{force} {name}`")]
+    #[error("{name} is in use by a machine that {state}; choose another name, or `illico rm{force} {name}`")]
     InUse {
         /// The name.
         name: Name,

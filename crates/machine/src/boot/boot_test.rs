@@ -23,7 +23,7 @@ fn told(mib: u64, kernel: &File, initrd: Option<&File>) -> (String, &'static str
         text = format!("{text}: {error}");
         source = error.source();
     }
-    (text, error.option())
+    (text, error.field())
 }
 
 #[test]
@@ -50,19 +50,19 @@ fn a_kernel_without_the_note_is_entered_by_the_protocol_of_linux() {
 fn what_is_wrong_is_told_with_the_option_that_it_is_about() {
     let kernel = Kernel::pvh().file();
     let (text, option) = told(16, &file(b"no ELF file"), None);
-    assert!(text.starts_with("cannot boot this kernel: its ELF header is broken") && option == "--kernel", "{text}");
+    assert!(text.starts_with("cannot boot this kernel: its ELF header is broken") && option == "kernel", "{text}");
     let (text, option) = told(16, &File::open("/dev/zero").unwrap(), None);
-    assert_eq!((text.as_str(), option), ("cannot boot this kernel: it is not a regular file", "--kernel"));
+    assert_eq!((text.as_str(), option), ("cannot boot this kernel: it is not a regular file", "kernel"));
     let far = Kernel { segments: vec![(0x20_0000, b"x".to_vec(), 32 << 20)], ..Kernel::pvh() };
     let text =
         "cannot boot this kernel: its segment 0x200000..0x2200000 does not fit into 16 MiB of memory; give it more";
-    assert_eq!(told(16, &far.file(), None), (text.into(), "--memory"));
+    assert_eq!(told(16, &far.file(), None), (text.into(), "memory"));
     let (text, option) = told(16, &kernel, Some(&file(b"")));
-    assert!(text.starts_with("cannot load the initrd: the file is empty") && option == "--initrd", "{text}");
+    assert!(text.starts_with("cannot load the initrd: the file is empty") && option == "initrd", "{text}");
     let large = tempfile::tempfile().unwrap();
     large.set_len(32 << 20).unwrap();
     let (text, option) = told(16, &kernel, Some(&large));
-    assert!(text.ends_with("it takes at least --memory 35M") && option == "--initrd", "{text}");
+    assert!(text.ends_with("into 16 MiB of memory") && option == "initrd", "{text}");
     assert!(load_into(&ram(35), &kernel, Some(&large), None).is_ok());
-    assert_eq!(told(1, &kernel, None).1, "--memory");
+    assert_eq!(told(1, &kernel, None).1, "memory");
 }

@@ -115,9 +115,7 @@ const fn default(word: &'static str, when: When, reason: &'static str) -> Defaul
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CommandLineError {
     /// Linux would cut it off.
-    #[error(
-        "it has {len} bytes, {defaults} of them defaults, and Linux reads {most} at most; shorten it or leave the defaults out with --no-default-cmdline"
-    )]
+    #[error("it has {len} bytes, {defaults} of them defaults, and Linux reads {most} at most")]
     TooLong { len: usize, defaults: usize, most: usize },
     /// A NUL would end it, other bytes arrive mangled.
     #[error("its byte {at} is {byte:#04x}; it takes printable ASCII characters and blanks only")]

@@ -23,12 +23,12 @@ pub enum LoadError {
 }
 
 impl LoadError {
-    /// The option that the error is about.
-    pub fn option(&self) -> &'static str {
+    /// The field of the configuration that the error is about.
+    pub fn field(&self) -> &'static str {
         match self {
-            Self::Elf(ElfError::OutOfRam { .. }) | Self::Memory { .. } | Self::BootData(_) => "--memory",
-            Self::Elf(_) => "--kernel",
-            Self::Initrd(_) => "--initrd",
+            Self::Elf(ElfError::OutOfRam { .. }) | Self::Memory { .. } | Self::BootData(_) => "memory",
+            Self::Elf(_) => "kernel",
+            Self::Initrd(_) => "initrd",
         }
     }
 }

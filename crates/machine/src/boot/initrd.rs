@@ -25,9 +25,7 @@ pub enum InitrdError {
     NotAFile,
     #[error("reading it")]
     Read(#[source] io::Error),
-    #[error(
-        "its {size} bytes do not fit beside the kernel into {ram} MiB of memory; it takes at least --memory {least}M"
-    )]
+    #[error("its {size} bytes do not fit beside the kernel into {ram} MiB of memory")]
     NeedsMemory { size: u64, ram: u64, least: u64 },
     #[error("its {size} bytes are more than fit below {ceiling:#x}, where this kernel looks for it")]
     TooLarge { size: u64, ceiling: u64 },

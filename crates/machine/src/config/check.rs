@@ -3,24 +3,30 @@
 use std::fmt;
 use std::path::Path;
 
+use super::place::{Advice, Place};
 use super::{Announce, Config, Console, Feature, MAX_CPUS, Transport};
 use crate::pci;
 
 /// Least RAM that a guest gets.
 const MIN_MEMORY: u64 = 16 << 20;
 
-/// Something that has to be changed, with the option to change.
+/// Something that has to be changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mistake {
-    /// The option as it is written on the command line.
-    pub option: &'static str,
+    /// What to change.
+    pub place: Place,
     /// What is wrong with it, and what to write instead.
     pub text: String,
+    /// Another field that would mend it.
+    pub advice: Option<Advice>,
 }
 
 impl fmt::Display for Mistake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.option, self.text)
+        match self.place {
+            Place::Field(field) => write!(f, "{field}: {}", self.text),
+            Place::Device { field, index } => write!(f, "{field} {index}: {}", self.text),
+        }
     }
 }
 
@@ -44,49 +50,55 @@ impl Config {
     /// Checks what can be checked without opening anything for the guest.
     pub fn check(&self) -> Result<(), ConfigError> {
         let mut mistakes = Vec::new();
-        let mut wrong = |option, text: String| mistakes.push(Mistake { option, text });
+        let field = |field, text: String| Mistake { place: Place::Field(field), text, advice: None };
+        let mut wrong = |mistake| mistakes.push(mistake);
         if self.kernel.as_os_str().is_empty() {
-            wrong("--kernel", "no kernel is given: add --kernel FILE (an ELF vmlinux or a bzImage)".into());
+            let advice = Some(Advice::new("add", "kernel", "FILE"));
+            wrong(Mistake { advice, ..field("kernel", "no kernel is given (an ELF vmlinux or a bzImage)".into()) });
         }
         if self.cpus == 0 || self.cpus > MAX_CPUS {
-            wrong("--cpus", format!("{} is not between 1 and {MAX_CPUS}", self.cpus));
+            wrong(field("cpus", format!("{} is not between 1 and {MAX_CPUS}", self.cpus)));
         }
         if self.memory.0 < MIN_MEMORY {
-            wrong("--memory", format!("{} is too little: give the guest 16M or more", self.memory));
+            wrong(field("memory", format!("{} is too little: give the guest 16M or more", self.memory)));
         } else if !self.memory.0.is_multiple_of(4096) {
-            wrong("--memory", format!("{} is not a whole number of 4 KiB pages", self.memory));
+            wrong(field("memory", format!("{} is not a whole number of 4 KiB pages", self.memory)));
         } else if self.memory.0 > host_memory() {
             let host = host_memory() >> 20;
-            wrong("--memory", format!("{} is more than this host has: give at most {host}M", self.memory));
+            wrong(field("memory", format!("{} is more than this host has: give at most {host}M", self.memory)));
         }
         if self.announce == Announce::Cmdline && self.transport != Transport::Mmio {
-            wrong("--announce", "cmdline is for --transport mmio; PCI devices are found on their bus".into());
+            let advice = Some(Advice::new("it takes", "transport", "mmio"));
+            let text = "cmdline is for virtio-mmio; PCI devices are found on their bus".into();
+            wrong(Mistake { advice, ..field("announce", text) });
         }
         if self.without.contains(&Feature::Msix) && self.transport == Transport::Mmio {
-            wrong("--without", "msix is for --transport pci; virtio-mmio has none to do without".into());
+            let advice = Some(Advice::new("it takes", "transport", "pci"));
+            wrong(Mistake { advice, ..field("without", "virtio-mmio has no msix to do without".into()) });
         }
         let devices = self.device_count();
         if self.transport == Transport::Pci && devices > pci::MAX_FUNCTIONS {
-            wrong(
-                "--transport",
-                format!("{devices} devices do not fit on the PCI bus, which has room for {}", pci::MAX_FUNCTIONS),
-            );
+            let most = pci::MAX_FUNCTIONS;
+            let text = format!("{devices} devices do not fit on the PCI bus, which has room for {most}");
+            wrong(field("transport", text));
         }
         self.check_images(&mut wrong);
+        let device = |field, index, text| Mistake { place: Place::Device { field, index }, text, advice: None };
         for (index, net) in self.net.iter().enumerate() {
             let before = &self.net[..index];
             if let Some(tap) = &net.tap
                 && before.iter().any(|other| other.tap == net.tap)
             {
-                wrong("--net", format!("tap={tap} is given twice: each card needs a tap of its own"));
+                wrong(device("net", index, format!("tap={tap} is given twice: each card needs a tap of its own")));
             }
             if net.user && before.iter().any(|other| other.user) {
-                wrong("--net", "user is given twice: its addresses are always the same".into());
+                wrong(device("net", index, "user is given twice: its addresses are always the same".into()));
             }
         }
         for (index, share) in self.fs.iter().enumerate() {
             if self.fs[..index].iter().any(|other| other.tag == share.tag) {
-                wrong("--fs", format!("tag={} is given twice: each folder needs a tag of its own", share.tag));
+                let text = format!("tag={} is given twice: each folder needs a tag of its own", share.tag);
+                wrong(device("fs", index, text));
             }
         }
         if mistakes.is_empty() { Ok(()) } else { Err(ConfigError(mistakes)) }
@@ -98,17 +110,19 @@ impl Config {
     }
 
     /// A file that a guest writes must not be seen by it twice: the two would not know of each other.
-    fn check_images(&self, wrong: &mut impl FnMut(&'static str, String)) {
-        let disks = self.disk.iter().map(|disk| ("--disk", disk.path.as_path(), disk.readonly));
-        let pmem = self.pmem.iter().map(|pmem| ("--pmem", pmem.path.as_path(), pmem.readonly));
+    fn check_images(&self, wrong: &mut impl FnMut(Mistake)) {
+        let place = |field, index| Place::Device { field, index };
+        let disks = self.disk.iter().enumerate().map(|(n, disk)| (place("disk", n), &*disk.path, disk.readonly));
+        let pmem = self.pmem.iter().enumerate().map(|(n, pmem)| (place("pmem", n), &*pmem.path, pmem.readonly));
         let images: Vec<_> = disks.chain(pmem).collect();
-        for (index, (option, path, readonly)) in images.iter().enumerate() {
+        for (index, (place, path, readonly)) in images.iter().enumerate() {
             let clash = images[..index]
                 .iter()
                 .find(|(_, other, other_readonly)| same_file(path, other) && !(*readonly && *other_readonly));
             if clash.is_some() {
                 let path = path.display();
-                wrong(option, format!("{path} is given twice and written: make every use of it readonly, or copy it"));
+                let text = format!("{path} is given twice and written: make every use of it readonly, or copy it");
+                wrong(Mistake { place: *place, text, advice: None });
             }
         }
     }

@@ -124,13 +124,14 @@ macro_rules! config {
             pub const DEVICE_OPTIONS: &[DeviceOption] =
                 &[$(DeviceOption::new::<$device_type>(stringify!($device)),)*];
 
-            /// Every device with its name, in the order in which the guest sees them; a console comes before.
-            pub fn devices(&self) -> Vec<(String, &dyn DeviceSpec)> {
+            /// Every device with its name and its place, in the order in which the guest sees them; a console comes before.
+            pub fn devices(&self) -> Vec<(String, Place, &dyn DeviceSpec)> {
                 let mut devices = Vec::new();
                 $(for (index, spec) in self.$device.specs().into_iter().enumerate() {
                     let many = <$device_type as DeviceField>::MANY;
                     let number = if many { index.to_string() } else { String::new() };
-                    devices.push((format!("{}{number}", stringify!($device)), spec));
+                    let place = Place::Device { field: stringify!($device), index };
+                    devices.push((format!("{}{number}", stringify!($device)), place, spec));
                 })*
                 devices
             }
@@ -138,7 +139,7 @@ macro_rules! config {
             /// Takes a value of the device option of that name.
             pub fn add_device(&mut self, option: &str, text: &str) -> Result<(), KeyValueError> {
                 match option {
-                    $(stringify!($device) => self.$device.add(concat!("--", stringify!($device)), text),)*
+                    $(stringify!($device) => self.$device.add(stringify!($device), text),)*
                     _ => unreachable!("an option of DEVICE_OPTIONS"),
                 }
             }

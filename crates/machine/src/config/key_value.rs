@@ -152,7 +152,7 @@ impl<'de> Deserializer<'de> for Value {
     }
 }
 
-/// A single value that is not `key=value`, such as `--console uart`.
+/// A single value that is not `key=value`, such as that of a console.
 pub fn word<T: DeserializeOwned>(option: &str, text: &str) -> Result<T, KeyValueError> {
     let value = Value { key: option.to_owned(), text: Some(text.to_owned()) };
     std::marker::PhantomData::<T>.deserialize(value)

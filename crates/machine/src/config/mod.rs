@@ -3,6 +3,7 @@
 mod check;
 mod devices;
 pub mod key_value;
+mod place;
 mod size;
 
 use std::path::PathBuf;
@@ -22,6 +23,7 @@ use devices::DeviceField;
 pub use devices::DeviceOption;
 use devices::config;
 use key_value::KeyValueError;
+pub use place::{Advice, OpenError, Place};
 pub use size::Size;
 
 /// vCPUs at most.

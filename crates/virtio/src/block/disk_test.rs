@@ -33,8 +33,8 @@ fn what_is_no_disk_is_refused_with_a_way_out() {
         (empty.path(), "0 bytes is not a disk: it must be sectors of 512 bytes (grow it"),
         (odd.path(), "1000 bytes is not a disk: it must be sectors of 512 bytes (pad it"),
     ] {
-        let text = open(path, false).unwrap_err().to_string();
-        assert!(text.starts_with(&format!("--disk path={}: ", path.display())), "{text}");
+        let text = crate::device::DeviceError::from(open(path, false).unwrap_err()).to_string();
+        assert!(text.starts_with(&format!("path={}: ", path.display())), "{text}");
         assert!(text.contains(expected), "{text}");
     }
 }

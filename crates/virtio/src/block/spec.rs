@@ -1,10 +1,11 @@
-//! What a person says about a disk (`--disk`), and what can be wrong with it.
+//! The spec of a disk, and what can be wrong with it.
 
 use std::io::{self, ErrorKind};
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::device_error::{Key, Remedy, SpecError};
 use crate::image_lock::LockError;
 
 use super::request::{ID_BYTES, SECTOR};
@@ -90,19 +91,19 @@ impl DiskSpec {
 #[derive(Debug, thiserror::Error)]
 pub enum DiskError {
     /// Not a number of queues.
-    #[error("--disk queues={queues}: a disk has 1 to {MAX_QUEUES} queues")]
+    #[error("a disk has 1 to {MAX_QUEUES} queues")]
     Queues {
         /// What was asked for.
         queues: u16,
     },
     /// Not a serial number.
-    #[error("--disk id={id}: an id is 1 to {ID_BYTES} ASCII characters without spaces")]
+    #[error("an id is 1 to {ID_BYTES} ASCII characters without spaces")]
     Id {
         /// What was asked for.
         id: String,
     },
     /// The file could not be opened.
-    #[error("--disk path={}: opening it for {}{}", path.display(), access(*readonly), open_fix(source, *readonly))]
+    #[error("opening it for {}{}", access(*readonly), open_fix(source))]
     Open {
         /// The image.
         path: PathBuf,
@@ -113,7 +114,7 @@ pub enum DiskError {
         source: io::Error,
     },
     /// Something that no bytes can be read from at a position.
-    #[error("--disk path={}: it is {what}; name a raw image file or a block device", path.display())]
+    #[error("it is {what}; name a raw image file or a block device")]
     NotADisk {
         /// The image.
         path: PathBuf,
@@ -121,7 +122,7 @@ pub enum DiskError {
         what: &'static str,
     },
     /// Someone else uses it.
-    #[error("--disk path={}", path.display())]
+    #[error("locking the file")]
     Lock {
         /// The image.
         path: PathBuf,
@@ -130,7 +131,7 @@ pub enum DiskError {
         source: LockError,
     },
     /// Its size or its block size could not be found out.
-    #[error("--disk path={}: finding out its size", path.display())]
+    #[error("finding out its size")]
     Measure {
         /// The image.
         path: PathBuf,
@@ -139,14 +140,10 @@ pub enum DiskError {
         source: io::Error,
     },
     /// The engine that was asked for is not to be had.
-    #[error("--disk engine=io_uring: setting up a ring (leave engine out, or say engine=sync)")]
+    #[error("setting up a ring")]
     Uring(#[source] io::Error),
     /// Nothing, or part of a sector.
-    #[error(
-        "--disk path={}: {size} bytes is not a disk: it must be sectors of {SECTOR} bytes{}",
-        path.display(),
-        size_fix(*size)
-    )]
+    #[error("{size} bytes is not a disk: it must be sectors of {SECTOR} bytes{}", size_fix(*size))]
     Size {
         /// The image.
         path: PathBuf,
@@ -159,14 +156,41 @@ fn access(readonly: bool) -> &'static str {
     if readonly { "reading" } else { "reading and writing" }
 }
 
-fn open_fix(error: &io::Error, readonly: bool) -> &'static str {
+impl SpecError for DiskError {
+    fn keys(&self) -> Vec<Key> {
+        vec![match self {
+            Self::Queues { queues } => Key::new("queues", queues),
+            Self::Id { id } => Key::new("id", id),
+            Self::Uring(_) => Key::new("engine", "io_uring"),
+            Self::Open { path, .. }
+            | Self::NotADisk { path, .. }
+            | Self::Lock { path, .. }
+            | Self::Measure { path, .. }
+            | Self::Size { path, .. } => Key::new("path", path.display()),
+        }]
+    }
+
+    fn remedy(&self) -> Option<Remedy> {
+        let key = |before, key| Some(Remedy::Key { before, key });
+        match self {
+            Self::Open { readonly: false, source, .. } => match source.kind() {
+                ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem | ErrorKind::ResourceBusy => {
+                    key("or add", Key::switch("readonly"))
+                }
+                _ => None,
+            },
+            Self::Lock { source: LockError::InUse, .. } => key("or give every use of it", Key::switch("readonly")),
+            Self::Uring(_) => key("leave engine out, or say", Key::new("engine", "sync")),
+            _ => None,
+        }
+    }
+}
+
+fn open_fix(error: &io::Error) -> &'static str {
     match error.kind() {
         ErrorKind::NotFound => " (make one of 1 GiB with: truncate --size=1G FILE)",
-        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem if !readonly => {
-            " (allow it with chmod, or add readonly)"
-        }
         ErrorKind::PermissionDenied => " (allow it with chmod)",
-        ErrorKind::ResourceBusy => " (the host uses it: unmount it, or add readonly)",
+        ErrorKind::ResourceBusy => " (the host uses it: unmount it)",
         _ => "",
     }
 }

@@ -43,8 +43,8 @@ fn queues_and_id_have_bounds() {
     }
     for queues in [0, 65] {
         assert_eq!(
-            spec(queues, None).unwrap_err().to_string(),
-            format!("--disk queues={queues}: a disk has 1 to 64 queues")
+            crate::device::DeviceError::from(spec(queues, None).unwrap_err()).to_string(),
+            format!("queues={queues}: a disk has 1 to 64 queues")
         );
     }
     for id in ["", "123456789012345678901", "two words", "caf\u{e9}", "a\0b"] {

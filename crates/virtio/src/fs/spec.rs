@@ -1,4 +1,4 @@
-//! What a person says about a shared folder (`--fs`), and what can be wrong with it.
+//! The spec of a shared folder, and what can be wrong with it.
 
 use std::fmt;
 use std::io;
@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+
+use crate::device_error::{Key, SpecError};
 
 /// Bytes of a tag at most, § 5.11.4.
 pub const TAG_BYTES: usize = 36;
@@ -113,13 +115,13 @@ impl From<Owner> for String {
 #[derive(Debug, thiserror::Error)]
 pub enum FsError {
     /// Not a tag.
-    #[error("--fs tag={tag}: a tag is 1 to {TAG_BYTES} bytes on one line")]
+    #[error("a tag is 1 to {TAG_BYTES} bytes on one line")]
     Tag {
         /// What was asked for.
         tag: String,
     },
     /// The folder could not be opened.
-    #[error("--fs path={}: opening the folder{}", path.display(), open_fix(source))]
+    #[error("opening the folder{}", open_fix(source))]
     Open {
         /// The folder.
         path: PathBuf,
@@ -128,14 +130,24 @@ pub enum FsError {
         source: io::Error,
     },
     /// /proc, /sys or the like: their files do things, and some of them to illico itself.
-    #[error("--fs path={}: it is a pseudo file system of the kernel, which cannot be shared; the guest has its own", path.display())]
+    #[error("it is a pseudo file system of the kernel, which cannot be shared; the guest has its own")]
     Pseudo {
         /// The folder.
         path: PathBuf,
     },
     /// Files are opened anew through it.
-    #[error("--fs: opening /proc/self/fd (a share needs /proc mounted on the host)")]
+    #[error("opening /proc/self/fd (a share needs /proc mounted on the host)")]
     Proc(#[source] io::Error),
+}
+
+impl SpecError for FsError {
+    fn keys(&self) -> Vec<Key> {
+        match self {
+            Self::Tag { tag } => vec![Key::new("tag", tag)],
+            Self::Open { path, .. } | Self::Pseudo { path } => vec![Key::new("path", path.display())],
+            Self::Proc(_) => Vec::new(),
+        }
+    }
 }
 
 fn open_fix(error: &io::Error) -> &'static str {

@@ -35,7 +35,7 @@ pub struct UserNetwork {
     pub mtu: u16,
 }
 
-/// The network of `--net user`.
+/// The network of an ordinary user.
 pub const USER_NETWORK: UserNetwork = UserNetwork {
     address: Ipv4Addr::new(10, 0, 2, 15),
     prefix: 24,
@@ -61,13 +61,13 @@ pub enum PasstError {
         source: io::Error,
     },
     /// A port of the host could not be had.
-    #[error("-p {forward}: port {} of the host cannot be had: another program has it, or it is below 1024", forward.host)]
+    #[error("port {} of the host cannot be had: another program has it, or it is below 1024", forward.host)]
     Port {
         /// What was asked for.
         forward: Forward,
     },
     /// The host has no network.
-    #[error("this host has no default route, so there is no network to be shared; use --net none")]
+    #[error("this host has no default route, so there is no network to be shared")]
     NoNetwork,
     /// Something else, in its own words.
     #[error("passt ended at once: {0}")]

@@ -52,7 +52,7 @@ fn a_guest_that_says_nothing_is_announced_by_its_address() {
 #[test]
 fn what_it_refuses_is_told_in_our_words() {
     let in_use = "echo 'Failed to send 47 bytes to syslog' >&2; echo \"Failed to bind any port for '-t 81:80', exiting\" >&2; exit 1";
-    assert!(refusal(in_use, &["8080:80", "81:80"]).starts_with("-p 81:80: port 81 of the host cannot be had"));
+    assert!(refusal(in_use, &["8080:80", "81:80"]).starts_with("port 81 of the host cannot be had"));
     let no_route =
         "echo 'No external routable interface for IPv4' >&2; echo 'Failed to send 3 bytes to syslog' >&2; exit 1";
     assert!(refusal(no_route, &[]).contains("no default route"));

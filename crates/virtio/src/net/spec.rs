@@ -1,8 +1,10 @@
-//! What a person says about a network card (`--net`, `-p`), and what can be wrong with it.
+//! The spec of a network card, and what can be wrong with it.
 
 use std::io;
 
 use serde::{Deserialize, Serialize};
+
+use crate::device_error::{Key, Remedy, SpecError};
 
 use super::forward::Forward;
 use super::mac::MacAddress;
@@ -65,10 +67,10 @@ impl NetSpec {
 #[derive(Debug, thiserror::Error)]
 pub enum NetError {
     /// Neither a tap nor the user's network, or both.
-    #[error("--net: give either tap=NAME or user")]
+    #[error("give either tap=NAME or user")]
     Which,
     /// Too many queue pairs, or none.
-    #[error("--net tap={tap},queues={queues}: a card has 1 to {MOST_PAIRS} queue pairs")]
+    #[error("a card has 1 to {MOST_PAIRS} queue pairs")]
     Queues {
         /// The tap.
         tap: String,
@@ -76,19 +78,19 @@ pub enum NetError {
         queues: u16,
     },
     /// Something that only the user's network has.
-    #[error("--net tap={tap}: ports are forwarded, and loopback is reached, by --net user only")]
+    #[error("ports are forwarded, and loopback is reached, by the network of a user only")]
     OnlyUser {
         /// The tap.
         tap: String,
     },
     /// The user's network has one queue pair.
-    #[error("--net user,queues={queues}: it has one pair of queues")]
+    #[error("it has one pair of queues")]
     OneQueue {
         /// How many were asked for.
         queues: u16,
     },
     /// The tap cannot be used.
-    #[error("--net tap={tap}")]
+    #[error("attaching to the tap")]
     Tap {
         /// Its name.
         tap: String,
@@ -97,9 +99,27 @@ pub enum NetError {
         why: TapError,
     },
     /// passt cannot be used.
-    #[error("--net user")]
-    User(#[source] PasstError),
+    #[error(transparent)]
+    User(PasstError),
     /// The socket to it cannot be used.
-    #[error("--net user: setting up its socket")]
+    #[error("setting up its socket")]
     Socket(#[source] io::Error),
+}
+
+impl SpecError for NetError {
+    fn keys(&self) -> Vec<Key> {
+        let user = || Key::switch("user");
+        match self {
+            Self::Which => Vec::new(),
+            Self::Queues { tap, queues } => vec![Key::new("tap", tap), Key::new("queues", queues)],
+            Self::OnlyUser { tap } | Self::Tap { tap, .. } => vec![Key::new("tap", tap)],
+            Self::OneQueue { queues } => vec![user(), Key::new("queues", queues)],
+            Self::User(PasstError::Port { forward }) => vec![user(), Key::new("forward", forward)],
+            Self::User(_) | Self::Socket(_) => vec![user()],
+        }
+    }
+
+    fn remedy(&self) -> Option<Remedy> {
+        matches!(self, Self::User(PasstError::NoNetwork)).then_some(Remedy::Without)
+    }
 }

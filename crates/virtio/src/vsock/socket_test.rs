@@ -106,7 +106,11 @@ fn a_cid_is_a_guests() {
     let with = |cid| VsockSpec { path: "vm.sock".into(), cid }.check();
     assert!(with(3).is_ok() && with(u32::MAX - 1).is_ok());
     for cid in [0, 1, 2, u32::MAX] {
-        assert!(with(cid).unwrap_err().to_string().contains(&format!("cid={cid}: a guest's")));
+        assert!(
+            crate::device::DeviceError::from(with(cid).unwrap_err())
+                .to_string()
+                .contains(&format!("cid={cid}: a guest's"))
+        );
     }
     let spec: VsockSpec = serde_json::from_str(r#"{"path": "vm.sock"}"#).unwrap();
     assert_eq!(spec.cid, 3);

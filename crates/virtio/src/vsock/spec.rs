@@ -1,9 +1,11 @@
-//! What a person says about vsock (`--vsock`), and what can be wrong with it.
+//! The spec of a vsock device, and what can be wrong with it.
 
 use std::io;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+
+use crate::device_error::{Key, SpecError};
 
 crate::device_spec! {
     /// A VirtIO vsock device. A host program reaches the guest's port P by a connection to the unix socket and the
@@ -37,15 +39,15 @@ fn first_cid() -> u32 {
 #[derive(Debug, thiserror::Error)]
 pub enum VsockError {
     /// A context id that is no guest's.
-    #[error("--vsock cid={cid}: a guest's context id is from {FIRST_CID} to {}", ANY_CID - 1)]
+    #[error("a guest's context id is from {FIRST_CID} to {}", ANY_CID - 1)]
     Cid {
         /// What was asked for.
         cid: u32,
     },
     /// A name that does not fit.
     #[error(
-        "--vsock path={}: {len} bytes are too many: the name of a unix socket has at most {LONGEST_PATH}, so that \
-         PATH_PORT fits too; use a shorter folder", path.display()
+        "{len} bytes are too many: the name of a unix socket has at most {LONGEST_PATH}, so that PATH_PORT fits too; \
+         use a shorter folder"
     )]
     Long {
         /// The name.
@@ -54,19 +56,19 @@ pub enum VsockError {
         len: usize,
     },
     /// Somebody listens there.
-    #[error("--vsock path={}: a running program listens there already; choose another name", path.display())]
+    #[error("a running program listens there already; choose another name")]
     InUse {
         /// The name.
         path: PathBuf,
     },
     /// Something that is not to be replaced.
-    #[error("--vsock path={}: it exists and is not a socket; choose another name", path.display())]
+    #[error("it exists and is not a socket; choose another name")]
     NotASocket {
         /// The name.
         path: PathBuf,
     },
     /// Something else.
-    #[error("--vsock path={}: {what}", path.display())]
+    #[error("{what}")]
     Host {
         /// The name.
         path: PathBuf,
@@ -76,6 +78,17 @@ pub enum VsockError {
         #[source]
         source: io::Error,
     },
+}
+
+impl SpecError for VsockError {
+    fn keys(&self) -> Vec<Key> {
+        vec![match self {
+            Self::Cid { cid } => Key::new("cid", cid),
+            Self::Long { path, .. } | Self::InUse { path } | Self::NotASocket { path } | Self::Host { path, .. } => {
+                Key::new("path", path.display())
+            }
+        }]
+    }
 }
 
 impl VsockSpec {

@@ -7,14 +7,20 @@ use illico_virtio::net::NetSpec;
 use serde::de::DeserializeOwned;
 
 use crate::failure::Failure;
+use crate::naming::Written;
 use crate::verbs::boot::Boot;
 
-/// The machine that the options describe.
-pub fn from(options: &Boot) -> Result<Config, Failure> {
-    let mut config = match &options.config {
-        Some(path) => read(path)?,
-        None => Config::default(),
+/// The machine that the options describe, and what stands where.
+pub fn from(options: &Boot) -> Result<(Config, Written), Failure> {
+    let (mut config, mut written) = match &options.config {
+        Some(path) => {
+            let config = read(path)?;
+            let written = Written::in_file(path.clone(), &config);
+            (config, written)
+        }
+        None => (Config::default(), Written::default()),
     };
+    written.options = given(options);
     if let Some(kernel) = &options.kernel {
         config.kernel.clone_from(kernel);
     }
@@ -48,7 +54,26 @@ pub fn from(options: &Boot) -> Result<Config, Failure> {
     }
     choose("--announce", options.announce.as_deref(), &mut config.announce)?;
     choose("--hugepages", options.hugepages.as_deref(), &mut config.hugepages)?;
-    Ok(config)
+    Ok((config, written))
+}
+
+/// Fields that options set, whatever a file says.
+fn given(options: &Boot) -> Vec<&'static str> {
+    let fields = [
+        ("kernel", options.kernel.is_some()),
+        ("initrd", options.initrd.is_some()),
+        ("cmdline", options.cmdline.is_some()),
+        ("default-cmdline", options.no_default_cmdline),
+        ("cpus", options.cpus.is_some()),
+        ("memory", options.memory.is_some()),
+        ("console", options.console.is_some()),
+        ("rtc", options.rtc),
+        ("transport", options.transport.is_some()),
+        ("without", !options.without.is_empty()),
+        ("announce", options.announce.is_some()),
+        ("hugepages", options.hugepages.is_some()),
+    ];
+    fields.into_iter().filter(|(_, given)| *given).map(|(field, _)| field).collect()
 }
 
 /// Adds network cards, and the ports that lead to them.

@@ -20,7 +20,7 @@ use illico_virtio::complaints::say;
 pub use self::trace::Trace;
 use crate::bus_error::end_process_at_sigbus;
 use crate::failure::Failure;
-use crate::naming;
+use crate::naming::Origin;
 use crate::show::timeline::{Recording, TimelineOptions};
 use crate::status::Status;
 use crate::verbs::Devices;
@@ -147,6 +147,8 @@ pub struct Boot {
 #[derive(Debug)]
 pub struct Job<'a> {
     pub config: Config,
+    /// Where the configuration was written.
+    pub origin: Origin,
     pub name: Option<&'a Name>,
     pub accounting: &'a AccountingOptions,
     pub trace: Option<Trace<'a>>,
@@ -159,12 +161,13 @@ pub fn run(options: &Boot, began: Instant) -> Result<Status, Failure> {
     let recording = Recording::begin(&options.timeline, began)?;
     let spans = Recording::spans(recording.as_ref());
     let start = illico_launch::begin(&spans);
-    let mut config = spans.timed("read the options", || configure::from(options))?;
+    let (mut config, written) = spans.timed("read the options", || configure::from(options))?;
     if let Some(recording) = &recording {
         recording.ask_for_initcalls(&mut config);
     }
     let job = Job {
         config,
+        origin: Origin::Boot(written),
         name: options.name.as_ref(),
         accounting: &options.accounting,
         trace: options.trace_queue.as_deref().map(|queue| Trace { queue, chains: options.trace_chains }),
@@ -179,8 +182,8 @@ pub fn boot(
     start: Result<Start, LaunchError>,
     mut recording: Option<Recording>,
 ) -> Result<Status, Failure> {
-    let Job { config, name, accounting, trace, stop_timeout } = job;
-    config.check()?;
+    let Job { config, origin, name, accounting, trace, stop_timeout } = job;
+    config.check().map_err(|error| origin.of_config(&error))?;
     let maps_files = !config.pmem.is_empty();
     let mut accounting = Accounting::asked(accounting)?;
     let kernel = built_in(&config.kernel)?;
@@ -192,7 +195,7 @@ pub fn boot(
     let supplies =
         Supplies { start: Some(start), kernel, console: device, uart, spans: spans.clone(), ..Supplies::default() };
     let plan = Plan { config, name: name.cloned() };
-    let mut prepared = plan.prepare(supplies).map_err(naming::of_launch)?;
+    let mut prepared = plan.prepare(supplies).map_err(|error| origin.explain(error))?;
     accounting.check(prepared.machine())?;
     if let Some(trace) = trace {
         trace.attach(prepared.machine_mut())?;
@@ -212,7 +215,7 @@ pub fn boot(
     let finished = prepared.run();
     // Before anything is said.
     drop(raw);
-    let mut finished = finished.map_err(naming::of_launch)?;
+    let mut finished = finished.map_err(|error| origin.explain(error))?;
     let timeline = finished.take_timeline();
     signals.end();
     // After an end by force nothing waits for a reader of the console.
@@ -232,7 +235,7 @@ pub fn boot(
         status => status,
     };
     if let Some(report) = report {
-        finished.record(status.code(), &report).map_err(naming::of_launch)?;
+        finished.record(status.code(), &report).map_err(|error| origin.explain(error))?;
         accounting.tell(&report, &excess)?;
     }
     if let Some(recording) = recording {
@@ -242,11 +245,11 @@ pub fn boot(
 }
 
 /// Runs a machine whose console goes nowhere, with all signals as they are: for a comparison of two.
-pub fn quietly(config: &Config) -> Result<Finished, Failure> {
+pub fn quietly(config: &Config, origin: &Origin) -> Result<Finished, Failure> {
     let kernel = built_in(&config.kernel)?;
     let supplies = Supplies { kernel, ..Supplies::silent(config.console)? };
     let plan = Plan { config: config.clone(), name: None };
-    let finished = plan.prepare(supplies).and_then(Prepared::run).map_err(naming::of_launch)?;
+    let finished = plan.prepare(supplies).and_then(Prepared::run).map_err(|error| origin.explain(error))?;
     tell(finished.end());
     Ok(finished)
 }

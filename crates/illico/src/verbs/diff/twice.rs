@@ -7,6 +7,7 @@ use illico_machine::config::Config;
 use illico_machine::report::Report;
 
 use crate::failure::Failure;
+use crate::naming::{Origin, Written};
 use crate::output;
 use crate::status::Status;
 use crate::verbs::boot::{self, Boot, configure};
@@ -17,11 +18,11 @@ pub fn boot(options: &[OsString], change: &[String]) -> Result<(Report, Report),
     let (first, second) = both(options, &change)?;
     // All that is wrong with either is reported before anything runs.
     let (first, second) = (configure::from(&first)?, configure::from(&second)?);
-    Ok((run("A", &first)?, run("B", &second)?))
+    Ok((run("A", first)?, run("B", second)?))
 }
 
-fn run(name: &str, config: &Config) -> Result<Report, Failure> {
-    let finished = boot::quietly(config)?;
+fn run(name: &str, (config, written): (Config, Written)) -> Result<Report, Failure> {
+    let finished = boot::quietly(&config, &Origin::Boot(written))?;
     match Status::of(finished.end()) {
         Status::Ended => Ok(finished.report()),
         status => {

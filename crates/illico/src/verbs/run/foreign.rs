@@ -16,6 +16,7 @@ use illico_virtio::block::DiskSpec;
 use super::Run;
 use super::words::Words;
 use crate::failure::Failure;
+use crate::naming::Origin;
 use crate::output;
 use crate::show::timeline::Recording;
 use crate::status::Status;
@@ -51,7 +52,7 @@ pub fn boot(options: &Run, kernel: &Path, words: &Words, began: Instant) -> Resu
         output::say(&format!("{} is not Linux, so this is: {}", kernel.display(), same_as(options, &config)));
     }
     let (name, accounting) = (options.name.as_ref(), &options.accounting);
-    let job = boot::Job { config, name, accounting, trace: None, stop_timeout: STOP_TIMEOUT };
+    let job = boot::Job { config, origin: Origin::Run, name, accounting, trace: None, stop_timeout: STOP_TIMEOUT };
     boot::boot(job, start, recording)
 }
 

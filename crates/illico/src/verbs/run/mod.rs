@@ -21,6 +21,7 @@ use illico_launch::{Finished, Kernel, Outcome, Prepared, Streams, Supplies};
 use illico_protocol::Limit;
 
 use crate::failure::Failure;
+use crate::naming::Origin;
 use crate::session::Sinks;
 use crate::show::timeline::{Recording, TimelineOptions};
 use crate::signals::Event;
@@ -29,7 +30,7 @@ use crate::terminal::RawMode;
 use crate::verbs::accounting::{Accounting, AccountingOptions};
 use crate::verbs::{Called, exec};
 use crate::vms::Name;
-use crate::{naming, output, signals, streams};
+use crate::{output, signals, streams};
 
 pub const USAGE: &str = "illico run [OPTIONS] [IMAGE] [--] [COMMAND [ARG...]]";
 
@@ -177,15 +178,16 @@ pub fn run(options: &Run, called: &Called) -> Result<Status, Failure> {
     if let Some(recording) = &recording {
         recording.ask_for_initcalls(&mut plan.config);
     }
-    plan.config.check()?;
+    plan.config.check().map_err(|error| Origin::Run.of_config(&error))?;
     let mut accounting = Accounting::asked(&options.accounting)?;
     accounting.create()?;
     let console = match options.verbose && !options.detach {
         true => Some(stderr().as_fd().try_clone_to_owned()?),
         false => None,
     };
-    let prepared =
-        plan.prepare(Supplies { start, console, spans, ..Supplies::default() }).map_err(naming::of_launch)?;
+    let prepared = plan
+        .prepare(Supplies { start, console, spans, ..Supplies::default() })
+        .map_err(|error| Origin::Run.explain(error))?;
     live(options, prepared, accounting, recording)
 }
 
@@ -229,7 +231,7 @@ fn live(
     // Before anything is printed.
     drop(raw);
     over.store(true, Ordering::SeqCst);
-    let mut finished = finished.map_err(naming::of_launch)?;
+    let mut finished = finished.map_err(|error| Origin::Run.explain(error))?;
     let timeline = finished.timeline.take();
     explain(&finished, &kernel);
     let report = finished.report.clone();
@@ -239,7 +241,7 @@ fn live(
         // How the command itself ended says more.
         status => status,
     };
-    finished.record(status).map_err(naming::of_launch)?;
+    finished.record(status).map_err(|error| Origin::Run.explain(error))?;
     accounting.tell(&report, &excess)?;
     if let Some(recording) = recording {
         recording.finish(timeline)?;

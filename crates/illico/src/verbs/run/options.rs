@@ -11,7 +11,7 @@ use rustix::process::{getgid, getuid};
 use super::timeout;
 use super::words::Words;
 use crate::failure::Failure;
-use crate::naming;
+use crate::naming::{self, Origin};
 use crate::output::progress::Bars;
 use crate::verbs::run::Run;
 use crate::{output, signals};
@@ -82,7 +82,7 @@ fn on_image(options: &Run, image: &OsStr, command: Vec<OsString>) -> Result<Plan
     let found = Store::of_user()?.resolve(&ImageSource::parse(image)?, &mut |progress| bars.tell(progress));
     drop(bars);
     let name = image.to_string_lossy();
-    let mut plan = Plan::on_image(kernel, &name, &found?, command).map_err(naming::of_launch)?;
+    let mut plan = Plan::on_image(kernel, &name, &found?, command).map_err(|error| Origin::Run.explain(error))?;
     if options.tty {
         plan.environment.set_if_missing("TERM", std::env::var_os("TERM"));
     }
@@ -96,7 +96,7 @@ fn add(environment: &mut Environment, options: &Run) -> Result<(), Failure> {
 }
 
 fn kernel(options: &Run) -> Result<Kernel, Failure> {
-    let kernel = Kernel::choose(options.kernel.as_deref()).map_err(naming::of_launch)?;
+    let kernel = Kernel::choose(options.kernel.as_deref()).map_err(|error| Origin::Run.explain(error))?;
     if options.verbose {
         let (release, path, origin) = (kernel.release(), kernel.path().display(), kernel.origin());
         output::say(&format!("kernel {release} ({path}), from {origin}"));
