@@ -26,6 +26,31 @@ fn a_request_goes_to_the_device_and_comes_back() {
     assert_eq!(driver.take_interrupts(), 1);
 }
 
+/// § 2.7.5.1: they are the driver's.
+#[test]
+fn descriptors_and_readable_buffers_are_never_written() {
+    let ram = ram(8 << 20);
+    let mut driver = FakeDriver::new(&ram, 0, 8, EVENT_IDX);
+    let mut queue = driver.queue();
+    let (table, buffers) = (driver.setup().table, GuestAddress(0x10000));
+    let bytes = |at| {
+        let mut bytes = [0; 128];
+        ram.read(at, &mut bytes).unwrap();
+        bytes
+    };
+    for _ in 0..20 {
+        driver.add(&[Part::Readable(b"question"), Part::Readable(b"again"), Part::Writable(6)]).unwrap();
+        // The question of the first request stays in place.
+        let before = (bytes(table), bytes(buffers)[..8].to_vec());
+        let chain = queue.pop().unwrap().unwrap();
+        chain.writable.copy_from(0, b"answer").unwrap();
+        queue.complete(chain, 6);
+        queue.signal();
+        assert!((bytes(table), bytes(buffers)[..8].to_vec()) == before);
+        driver.take_used().unwrap();
+    }
+}
+
 #[test]
 fn one_interrupt_tells_of_a_batch() {
     let (mut driver, mut queue) = pair(EVENT_IDX);
