@@ -6,6 +6,8 @@
 //! on most file systems, and where it cannot, the last test shows what is left. Mounting takes root; without it the tests say
 //! so and pass.
 
+#![allow(clippy::disallowed_methods, reason = "tests start threads as they like")]
+
 mod illico;
 
 use std::fs::{self, File};
