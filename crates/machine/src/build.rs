@@ -33,6 +33,7 @@ use crate::machine::{History, Machine, Seen};
 use crate::mmio::MmioBus;
 use crate::pci::{self, Ecam, PciBus};
 use crate::spans::Spans;
+use crate::threads::Role;
 use crate::timeline;
 use crate::vcpu_thread::VcpuThread;
 
@@ -380,10 +381,11 @@ impl Assembly<'_> {
         if loops == 0 {
             return Ok(vec![self.main.clone()]);
         }
+        let role = if opened.device.opens_files() { Role::Files } else { Role::Queue };
         let mut handles = Vec::with_capacity(loops);
         for index in 0..loops {
             let name = format!("{}-{index}", opened.device.name());
-            handles.push(loop_thread::start(name).map_err(host("start a device's thread"))?);
+            handles.push(loop_thread::start(role, name).map_err(host("start a device's thread"))?);
         }
         self.loops.extend_from_slice(&handles);
         Ok(handles)

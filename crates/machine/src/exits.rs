@@ -7,7 +7,7 @@ use illico_memory::{Counter, Counters};
 
 use crate::arch::{Part, PlatformAccess};
 
-/// What answered an exit.
+/// Who answered an exit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Party {
     /// The port or address is unclaimed.

@@ -26,10 +26,10 @@ impl LoopThread {
         let body = move || {
             first();
             let Ok((event_loop, on_failure)) = event_loop.recv() else { return };
-            serve(event_loop);
+            serve(Role::Devices, event_loop);
             on_failure();
         };
-        threads::spawn(Role::Devices, "devices", body)?;
+        threads::spawn_without_role("devices", body)?;
         Ok(Self { begin })
     }
 
@@ -44,15 +44,16 @@ impl LoopThread {
 }
 
 /// Starts a thread with a loop of its own, for a device that must not wait for others.
-pub fn start(name: String) -> io::Result<LoopHandle> {
+pub fn start(role: Role, name: String) -> io::Result<LoopHandle> {
     let event_loop = EventLoop::new()?;
     let handle = event_loop.handle();
-    threads::spawn(Role::Queue, name, move || serve(event_loop))?;
+    threads::spawn_without_role(name, move || serve(role, event_loop))?;
     Ok(handle)
 }
 
-fn serve(event_loop: EventLoop) {
+fn serve(role: Role, event_loop: EventLoop) {
     take_short_turns();
+    threads::start_here(role);
     if let Err(error) = event_loop.run() {
         say(&format!("a device loop cannot go on: {error}"));
     }

@@ -8,7 +8,7 @@
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, RwLock};
 use std::time::Instant;
 
 use illico_virtio::complaints::say;
@@ -59,7 +59,7 @@ pub struct History {
     pub(crate) log_places: Vec<boot::range::Range>,
 }
 
-/// The counters of a device, read while it runs and afterwards.
+/// What is looked at of a device while it runs and afterwards.
 #[derive(Debug)]
 pub struct Seen {
     /// Its name.
@@ -78,7 +78,7 @@ impl Seen {
             let counters = &port.counters;
             QueueReport {
                 queue,
-                // The value of the eventfd, read once: the data path never reads it.
+                // The value of the eventfd, read once: nobody reads it on the data path.
                 kicks: port.kick.read().unwrap_or(0),
                 interrupts: counters.interrupts.get(),
                 suppressed: counters.suppressed.get(),
@@ -188,7 +188,6 @@ impl Machine {
     pub fn run(self) -> io::Result<Outcome> {
         let Self { vm, vcpus, bus, control_loop, mut main_loop, main_thread, loops, control, seen, .. } = self;
         let (sockets, History { spans, guest_clock_zero, log_places }) = (self.sockets, self.history);
-        threads::start_here(Role::Control);
         let beginning = spans.open("start the threads");
         // Kept for what the guest leaves behind.
         let ram = if spans.are_kept() { vcpus.first().map(|vcpu| vcpu.ram.clone()) } else { None };
@@ -202,9 +201,13 @@ impl Machine {
         let (leaving, left) = channel();
         let last = Last::new(vcpus.len(), Arc::clone(&bus), control_loop.handle());
         let mut threads = Vec::with_capacity(vcpus.len());
+        // No vCPU enters the guest before each of these threads has its role.
+        let gate = Arc::new(RwLock::new(()));
+        let closed = gate.write();
         for vcpu in vcpus {
-            let (index, leaving, last) = (vcpu.index, leaving.clone(), last.clone());
+            let (index, leaving, last, gate) = (vcpu.index, leaving.clone(), last.clone(), Arc::clone(&gate));
             let body = move || {
+                drop(gate.read());
                 // The receiver is there for as long as anything waits for this vCPU.
                 let _ = leaving.send((index, vcpu.run()));
                 last.leave();
@@ -213,6 +216,9 @@ impl Machine {
             let thread = threads::spawn(Role::Vcpu, format!("vcpu{index}"), body);
             threads.push(thread.inspect_err(|_| control.stop())?);
         }
+        // No thread is started from here on.
+        threads::start_here(Role::Control);
+        drop(closed);
         drop(beginning);
         spans.mark("first KVM_RUN");
         if let Err(error) = control_loop.run() {
@@ -242,7 +248,7 @@ impl Machine {
             let log = spans.timed("read the guest's log", || guest_log::find(&ram, &log_places));
             Timeline { guest_clock_zero, log, exits }
         });
-        // The threads of loops are not waited for: nothing of the guest is left on them, or they are left behind.
+        // Nobody waits for the threads of loops: nothing of the guest is left on them, or they are left behind.
         main_thread.stop();
         loops.iter().for_each(LoopHandle::stop);
         drop(sockets);

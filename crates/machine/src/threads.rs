@@ -20,6 +20,8 @@ pub enum Role {
     Devices,
     /// Runs the event loop of one device, or of one of its queues.
     Queue,
+    /// Runs the event loop of a device that opens files for the guest.
+    Files,
     /// Reads the counters of exits for a timeline.
     Sampler,
     /// Carries the streams of a command in the guest.
@@ -62,16 +64,25 @@ pub fn start_here(role: Role) {
 }
 
 /// Starts a thread of this role and name.
-#[allow(clippy::disallowed_methods, reason = "the one place that starts threads")]
 pub fn spawn<T: Send + 'static>(
     role: Role,
     name: impl Into<String>,
     body: impl FnOnce() -> T + Send + 'static,
 ) -> io::Result<JoinHandle<T>> {
-    Builder::new().name(name.into()).spawn(move || {
+    spawn_without_role(name, move || {
         start_here(role);
         body()
     })
+}
+
+/// Starts a thread that first helps to make the machine: its body calls [`start_here`] before it touches what a guest
+/// wrote.
+#[allow(clippy::disallowed_methods, reason = "the one place that starts threads")]
+pub fn spawn_without_role<T: Send + 'static>(
+    name: impl Into<String>,
+    body: impl FnOnce() -> T + Send + 'static,
+) -> io::Result<JoinHandle<T>> {
+    Builder::new().name(name.into()).spawn(body)
 }
 
 #[cfg(test)]

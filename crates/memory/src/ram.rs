@@ -50,6 +50,8 @@ impl Ram {
     pub fn new(layout: &Layout, pages: Pages) -> Result<Self, MapError> {
         let size = usize::try_from(layout.size()).unwrap_or(usize::MAX);
         let whole = Mapping::anonymous(size, pages)?;
+        // What a guest holds is not for a core file of its monitor.
+        advise(whole.start(), whole.len(), libc::MADV_DONTDUMP);
         let mut offset = 0;
         let mut regions = Vec::with_capacity(layout.ranges().len());
         for &(start, len) in layout.ranges() {
@@ -69,8 +71,8 @@ impl Ram {
     /// From now on, memory that is touched for the first time comes in large pages, if the RAM was made
     /// with [`Pages::Transparent`].
     ///
-    /// A large page is cleared when it is touched, which takes as long as a whole small guest: the loader of a
-    /// small kernel calls this afterwards, that of a large one before.
+    /// A large page is cleared when it is touched, which takes as long as a whole small guest: whoever
+    /// loads one calls this afterwards, whoever loads a large kernel before.
     pub fn prefer_large_pages(&self) {
         if self.pages == Pages::Transparent {
             for Region { window, .. } in self.regions.iter() {

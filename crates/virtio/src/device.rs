@@ -67,6 +67,11 @@ pub trait Device: Send {
         0
     }
 
+    /// Whether its workers open files that the guest names: threads of its loops then need the rights to.
+    fn opens_files(&self) -> bool {
+        false
+    }
+
     /// What polling costs and saves, for each queue, if it polls.
     fn poll_counters(&self) -> &[Arc<PollCounters>] {
         &[]

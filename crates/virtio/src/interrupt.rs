@@ -10,7 +10,7 @@ use vmm_sys_util::eventfd::EventFd;
 pub struct Interrupt(Option<Arc<dyn Fn() + Send + Sync>>);
 
 impl Interrupt {
-    /// A no-op interrupt.
+    /// One that nobody hears.
     pub fn none() -> Self {
         Self(None)
     }
@@ -31,15 +31,6 @@ impl Interrupt {
             raise();
         }
     }
-}
-
-/// A message-signalled interrupt: a write that a device would make to an interrupt controller.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub struct MsiMessage {
-    /// Where it is written; on x86 it names the local APIC.
-    pub address: u64,
-    /// What is written; on x86 the vector, and how it is delivered.
-    pub data: u32,
 }
 
 /// Adds one to an eventfd. The write fails only where the counter would overflow, with 2^64 - 2

@@ -138,10 +138,10 @@ impl Block {
         self.engine
     }
 
-    /// A ring that no worker has, or a new one where a worker could not give its own back.
-    fn take_ring(&self) -> io::Result<Uring<Job>> {
-        let parked = self.parked.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        parked.map_or_else(|| ring(self.disk.file()), Ok)
+    /// A ring that no worker has. None is made anew while the guest runs, since the threads of a machine may not: a queue
+    /// whose worker could not give its ring back goes on without one.
+    fn take_ring(&self) -> Option<Uring<Job>> {
+        self.parked.lock().unwrap_or_else(PoisonError::into_inner).pop()
     }
 }
 
@@ -224,9 +224,7 @@ impl Device for Block {
             let queue = activation.take_queue(index)?;
             let ring = match self.engine {
                 EngineKind::Sync => None,
-                EngineKind::IoUring => {
-                    Some(self.take_ring().map_err(|error| Fault::new(format!("setting up an io_uring: {error}")))?)
-                }
+                EngineKind::IoUring => self.take_ring(),
             };
             let engine = Engine::new(Arc::clone(&self.disk), write_through, ring);
             let looking = self

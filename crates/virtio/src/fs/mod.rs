@@ -15,6 +15,8 @@ use std::sync::Arc;
 use zerocopy::little_endian::U32;
 use zerocopy::{Immutable, IntoBytes};
 
+use illico_memory::Ram;
+
 use crate::chain::Chain;
 use crate::complaints::Complaints;
 use crate::device::{Activation, Device, DeviceError, DeviceSpec};
@@ -104,19 +106,25 @@ impl Device for Fs {
         1
     }
 
+    fn opens_files(&self) -> bool {
+        true
+    }
+
     fn start(&mut self, mut activation: Activation) -> Result<Vec<Box<dyn Worker>>, Fault> {
         let queues = [activation.take_queue(0)?, activation.take_queue(1)?];
-        let server = Server::new(Arc::clone(&self.share), &activation.ram)
-            .map_err(|error| Fault::new(format!("opening the shared folder: {error}")))?;
+        let (share, ram) = (Arc::clone(&self.share), activation.ram.clone());
         let (name, complaints) = (self.name.clone(), Arc::clone(&self.complaints));
-        Ok(vec![Box::new(Waiter { queues, server, name, complaints })])
+        Ok(vec![Box::new(Waiter { queues, server: None, share, ram, name, complaints })])
     }
 }
 
 /// Brings requests to the server and replies back.
 struct Waiter {
     queues: [Queue; QUEUES],
-    server: Server,
+    /// Made on the worker's thread, by the first request: the thread that starts a device may have no right to files.
+    server: Option<Server>,
+    share: Arc<Share>,
+    ram: Ram,
     name: String,
     complaints: Arc<Complaints>,
 }
@@ -124,6 +132,13 @@ struct Waiter {
 impl Waiter {
     /// Serves both queues until they are empty, or until the loop should look at its other business.
     fn serve(&mut self) -> Result<Polling, Fault> {
+        let server = match &mut self.server {
+            Some(server) => server,
+            none => none.insert(
+                Server::new(Arc::clone(&self.share), &self.ram)
+                    .map_err(|error| Fault::new(format!("opening the shared folder: {error}")))?,
+            ),
+        };
         self.queues.iter_mut().for_each(Queue::disable_kicks);
         let mut cost = 0;
         while cost < TURN
@@ -131,7 +146,7 @@ impl Waiter {
         {
             cost += 1 + (chain.readable.len() + chain.writable.len()) / (16 << 10);
             queue.count_from_guest(chain.readable.len() as u64);
-            let written = self.server.serve(&mut chain).unwrap_or_else(|why| {
+            let written = server.serve(&mut chain).unwrap_or_else(|why| {
                 self.complaints.tell(|| format!("{}: {why}", self.name));
                 0
             });

@@ -7,14 +7,15 @@
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::net::Ipv4Addr;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command};
+use std::process::Command;
 
 use rustix::fs::{Mode, fchmod};
 use rustix::pipe::{PipeFlags, pipe_with};
+use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, pidfd_open, pidfd_send_signal, waitid};
 
 use super::forward::{Forward, Protocol};
 use super::mac::MacAddress;
@@ -60,7 +61,7 @@ pub enum PasstError {
         #[source]
         source: io::Error,
     },
-    /// A port of the host could not be bound.
+    /// A port of the host could not be had.
     #[error("port {} of the host cannot be had: another program has it, or it is below 1024", forward.host)]
     Port {
         /// What was asked for.
@@ -79,7 +80,9 @@ const ARP_FRAME: usize = 42;
 
 /// A running passt.
 pub(super) struct Passt {
-    child: Child,
+    /// The process. Named by a descriptor, not by its number: a thread that may signal this one need not have the right
+    /// to signal any other.
+    process: OwnedFd,
     /// What it says.
     words: File,
 }
@@ -120,10 +123,10 @@ fn announce(stream: &mut impl Write, guest: MacAddress) -> io::Result<()> {
 fn start_program(program: &Path, forwards: &[Forward], loopback: bool) -> Result<(UnixStream, Passt), PasstError> {
     let failed = |source| PasstError::Start { program: program.to_owned(), source };
     let (ours, theirs) = UnixStream::pair().map_err(failed)?;
-    // passt may have changed its user by the time it writes its id.
+    // It may write to it as a user who has become another.
     let (ready, pid) = pipe_with(PipeFlags::CLOEXEC).map_err(|error| failed(error.into()))?;
     fchmod(&pid, Mode::WUSR | Mode::WGRP | Mode::WOTH).map_err(|error| failed(error.into()))?;
-    // What it writes is read only when it has ended: the pipe must neither block nor end it.
+    // Nobody reads its words but at its end; it shall neither wait for that nor die of it.
     let (words, says) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK).map_err(|error| failed(error.into()))?;
     let mut command = Command::new(program);
     command
@@ -155,7 +158,9 @@ fn start_program(program: &Path, forwards: &[Forward], loopback: bool) -> Result
     }
     // What it said while it started is not why it ends.
     let _ = last_words(&mut words);
-    Ok((ours, Passt { child, words }))
+    // It was not waited for, so the number is its own still.
+    let process = pidfd_open(Pid::from_child(&child), PidfdFlags::empty()).map_err(|error| failed(error.into()))?;
+    Ok((ours, Passt { process, words }))
 }
 
 fn find() -> Option<PathBuf> {
@@ -224,8 +229,8 @@ impl Peer for Passt {
 impl Drop for Passt {
     /// Its ports are free when this is done.
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        let _ = pidfd_send_signal(&self.process, Signal::KILL);
+        let _ = waitid(WaitId::PidFd(self.process.as_fd()), WaitIdOptions::EXITED);
     }
 }
 

@@ -1,3 +1,4 @@
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::PermissionsExt;
 
 use super::*;
@@ -80,7 +81,9 @@ fn addresses_and_ports_are_given() {
 fn when_it_is_dropped_it_is_gone() {
     let folder = tempfile::tempdir().unwrap();
     let (_ours, passt) = start_program(&program(&folder, "echo $$; exec sleep 1000"), &[], false).unwrap();
-    let proc = PathBuf::from(format!("/proc/{}", passt.child.id()));
+    let about = std::fs::read_to_string(format!("/proc/self/fdinfo/{}", passt.process.as_raw_fd())).unwrap();
+    let number = about.lines().find_map(|line| line.strip_prefix("Pid:")).unwrap().trim();
+    let proc = PathBuf::from(format!("/proc/{number}"));
     assert!(proc.exists());
     drop(passt);
     assert!(!proc.exists());

@@ -2,7 +2,13 @@
 //!
 //! Which packets make sense when is for a connection to say; here is only what the bytes mean.
 
-#![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
+#![deny(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects
+)]
 
 use zerocopy::little_endian::{U16, U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
@@ -93,7 +99,7 @@ const _: () = assert!(size_of::<Raw>() == HEADER);
 /// A header as numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Header {
-    /// The context id of the sender.
+    /// Who sends.
     pub src_cid: u64,
     /// To whom.
     pub dst_cid: u64,
