@@ -56,13 +56,14 @@ impl Start {
 }
 
 /// Some twenty of them are the price of a control loop that no device can hold up: a thread, an epoll and two timers. Nine
-/// more happen where the program gives its own pages back before the guest has ended.
+/// more happen where the program gives its own pages back before the guest has ended. Some thirty are the price of the jail:
+/// each of three threads restricts itself to the paths and to the system calls of its role.
 #[test]
-fn without_a_device_it_takes_185_system_calls_at_most() {
-    Start::traced(&["--console", "none", "--entropy", "off"]).assert_within(185);
+fn without_a_device_it_takes_215_system_calls_at_most() {
+    Start::traced(&["--console", "none", "--entropy", "off"]).assert_within(215);
 }
 
 #[test]
-fn with_console_and_entropy_it_takes_235_at_most() {
-    Start::traced(&[]).assert_within(235);
+fn with_console_and_entropy_it_takes_265_at_most() {
+    Start::traced(&[]).assert_within(265);
 }

@@ -69,7 +69,7 @@ impl Agent {
         let stream = self.connect()?;
         let (outbox, waiting) = session::outbox();
         outbox.send(&Frame::Request(Cow::Owned(Request::Exec(command))))?;
-        Ok(session::carry(stream, waiting, &outbox, streams.input, streams.sinks, || ())?)
+        Ok(session::carry(|| Ok(stream), waiting, &outbox, streams.input, streams.sinks, || ())?)
     }
 }
 

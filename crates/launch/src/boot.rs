@@ -20,6 +20,7 @@ use illico_virtio::console::Console;
 use illico_virtio::device::Device;
 
 use crate::error::{LaunchError, Part, file, host, open};
+use crate::jail::{Folders, Jail, raise};
 use crate::outcome::why;
 use crate::prepare::begin;
 use crate::vms::{Asked, Ended, Folder, Name, Verb, Vms};
@@ -32,6 +33,8 @@ pub struct Plan {
     pub config: Config,
     /// The name by which other processes find the machine; without one they do not.
     pub name: Option<Name>,
+    /// How its process is jailed.
+    pub jail: Jail,
 }
 
 /// What a caller gives to a machine in place of what it would open itself.
@@ -96,17 +99,19 @@ impl std::fmt::Debug for Supplies {
 impl Plan {
     /// Opens, makes and locks all that the machine needs.
     pub fn prepare(self, supplies: Supplies) -> Result<Prepared, LaunchError> {
-        let Self { config, name } = self;
+        let Self { config, name, jail } = self;
         let Supplies { vms, start, kernel, console, uart, ram, spans, devices } = supplies;
         let start = start.unwrap_or_else(|| begin(&spans));
         config.check()?;
         let files = spans.timed("open the kernel and the initrd", || open_files(&config, kernel, &spans))?;
         let mut start = start?;
-        let folder = name.map(|name| register(vms, name, &config)).transpose()?;
+        let vms = name.is_some().then(|| vms.map_or_else(Vms::of_user, Ok)).transpose()?;
+        let folder = name.zip(vms.as_ref()).map(|(name, vms)| register(vms, name, &config)).transpose()?;
         let sockets = folder.as_ref().map(Folder::make_sockets).transpose()?;
         if let Some(sockets) = sockets {
             start.count_in(watch::create(sockets)?);
         }
+        raise(jail, &Folders::of(&config, vms.as_ref()))?;
         let mut machine = build(&config, start, Parts { files, console, devices, uart, ram })?;
         if let Some(sockets) = sockets {
             watch::attach(sockets, &mut machine)?;
@@ -177,8 +182,8 @@ fn open_files(config: &Config, kernel: Option<File>, spans: &Spans) -> Result<Fi
 }
 
 /// Makes the machine known to other processes.
-fn register(vms: Option<Vms>, name: Name, config: &Config) -> Result<Folder, LaunchError> {
+fn register(vms: &Vms, name: Name, config: &Config) -> Result<Folder, LaunchError> {
     let (image, command, ports) = (None, vec![config.kernel.to_string_lossy().into_owned()], Vec::new());
     let asked = Asked { verb: Verb::Boot, image, command, ports, remove: false, config: config.clone() };
-    Ok(vms.map_or_else(Vms::of_user, Ok)?.create(Some(name), asked)?)
+    Ok(vms.create(Some(name), asked)?)
 }

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use illico_image::initramfs::InitramfsError;
 use illico_image::kernels::KernelError;
+use illico_jail::JailError;
 use illico_machine::build::BuildError;
 use illico_machine::config::ConfigError;
 use illico_machine::kvm::KvmError;
@@ -118,6 +119,9 @@ pub enum LaunchError {
         #[source]
         source: io::Error,
     },
+    /// The process could not be jailed.
+    #[error(transparent)]
+    Jail(#[from] JailError),
     /// The host refused a file or a socket.
     #[error("cannot {attempt} {}", path.display())]
     File {

@@ -3,12 +3,13 @@
 use std::io;
 use std::net::Shutdown;
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, OnceLock};
 
 use illico_machine::threads::{self, Role};
 use illico_protocol::{Ending, PORT};
+use rustix::net::shutdown;
 
 use crate::agent;
 use crate::error::{LaunchError, file};
@@ -18,7 +19,6 @@ use crate::session::{self, Broken, Input, Outbox, Sinks, Waiting};
 /// The socket that the agent connects to.
 #[derive(Debug)]
 pub struct First {
-    path: PathBuf,
     listener: UnixListener,
     outbox: Outbox,
     waiting: Waiting,
@@ -43,7 +43,7 @@ impl Streams {
 /// A command that will begin.
 #[derive(Debug)]
 pub struct Serving {
-    path: PathBuf,
+    listener: UnixListener,
     stream: Arc<OnceLock<UnixStream>>,
     ends: Receiver<Result<Ending, Broken>>,
 }
@@ -54,7 +54,7 @@ impl First {
         let path = sockets.join(format!("{}_{PORT}", agent::SOCKET));
         let listener = UnixListener::bind(&path).map_err(file("listen at", &path))?;
         let (outbox, waiting) = session::outbox();
-        Ok(Self { path, listener, outbox, waiting })
+        Ok(Self { listener, outbox, waiting })
     }
 
     /// What is to be sent to the command.
@@ -69,7 +69,7 @@ impl First {
         handle: &Handle,
         begun: impl FnOnce() + Send + 'static,
     ) -> io::Result<Serving> {
-        let Self { path, listener, outbox, waiting } = self;
+        let Self { listener, outbox, waiting } = self;
         let handle = handle.clone();
         let stream = Arc::new(OnceLock::new());
         let connected = Arc::clone(&stream);
@@ -77,34 +77,42 @@ impl First {
         // A session waits for a reader of its output that may never come; a machine that is ended by force does not.
         let by_force = ended.clone();
         handle.on_force(move || drop(by_force.send(Err(Broken::Gone))));
+        let shut = listener.try_clone()?;
         let carry = move || {
-            let accepted = listener.accept().and_then(|(stream, _)| Ok((stream.try_clone()?, stream)));
-            let (kept, stream) = accepted.map_err(Broken::Stream)?;
-            let _ = connected.set(kept);
+            let connect = || {
+                threads::start_here(Role::Session);
+                let accepted = listener.accept().and_then(|(stream, _)| Ok((stream.try_clone()?, stream)));
+                let (kept, stream) = accepted.map_err(|error| match error.kind() {
+                    // The listener was shut down.
+                    io::ErrorKind::InvalidInput => Broken::Gone,
+                    _ => Broken::Stream(error),
+                })?;
+                let _ = connected.set(kept);
+                Ok(stream)
+            };
             let begins = || {
                 handle.begin();
                 begun();
             };
-            let ending = session::carry(stream, waiting, &outbox, streams.input, streams.sinks, begins);
+            let ending = session::carry(connect, waiting, &outbox, streams.input, streams.sinks, begins);
             // The agent writes back what is to be kept before it reports the end: nothing is lost by not waiting until
             // the guest has powered off.
             handle.end();
             ending
         };
-        threads::spawn(Role::Session, "first command", move || drop(ended.send(carry())))?;
-        Ok(Serving { path, stream, ends })
+        threads::spawn_without_role("first command", move || drop(ended.send(carry())))?;
+        Ok(Serving { listener: shut, stream, ends })
     }
 }
 
 impl Serving {
     /// How the command ended, once the machine has. After an end by force, output that was not read yet is given up.
     pub fn end(self) -> Result<Ending, Broken> {
-        // The guest sends nothing more. A session that still waits for its agent gets this connection, behind any other,
-        // and its end.
+        // The guest sends nothing more, and an agent that has not connected yet never will.
         if let Some(stream) = self.stream.get() {
             let _ = stream.shutdown(Shutdown::Read);
         } else {
-            let _ = UnixStream::connect(&self.path);
+            let _ = shutdown(&self.listener, rustix::net::Shutdown::Read);
         }
         match self.ends.recv() {
             // Of an end by force; the command may have ended as well.

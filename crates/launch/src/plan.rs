@@ -14,6 +14,7 @@ use illico_virtio::fs::{FsSpec, Owner};
 
 use crate::environment::Environment;
 use crate::error::{LaunchError, Part, PlanError};
+use crate::jail::Jail;
 use crate::kernel::Kernel;
 use crate::share::Share;
 use crate::vms::{Asked, Name, Verb};
@@ -42,6 +43,8 @@ pub struct Plan {
     pub ports: Vec<String>,
     /// The guest's kernel.
     pub kernel: Kernel,
+    /// How its process is jailed.
+    pub jail: Jail,
     /// How long the machine may run.
     pub timeout: Option<Duration>,
     /// The size of the disk for its scratch layer; without one, the layer is in its memory.
@@ -106,6 +109,7 @@ impl Plan {
             stop_signal: process::SIGTERM,
             ports: Vec::new(),
             kernel,
+            jail: Jail::default(),
             timeout: None,
             scratch: None,
             files: Vec::new(),

@@ -22,6 +22,7 @@ use rustix::fs::{MemfdFlags, memfd_create};
 
 use crate::error::{LaunchError, Part, PlanError, file, host};
 use crate::first::First;
+use crate::jail::Folders;
 use crate::kernel::Kernel;
 use crate::outcome::Handle;
 use crate::plan::Plan;
@@ -110,6 +111,7 @@ impl Plan {
         };
         let mut start = start?;
         start.count_in(watch::create(&sockets)?);
+        crate::jail::raise(self.jail, &Folders::of(&self.config, Some(&vms)))?;
         let parts = Parts { console, devices, ram, ..Parts::new(files) };
         let mut machine = build(&self.config, start, parts).map_err(|error| self.explain(error))?;
         // Its files are open.

@@ -32,6 +32,7 @@ impl Origin {
     pub fn explain(&self, error: LaunchError) -> Failure {
         match &error {
             LaunchError::Plan(plan) => of_plan(plan),
+            LaunchError::Jail(jail) => crate::verbs::jail::failed(jail),
             LaunchError::Kernel(kernel) => {
                 format!("{}: {}", self.place(Place::Field("kernel")), reasons(kernel)).into()
             }

@@ -5,7 +5,12 @@ use std::io::{IsTerminal, stdout};
 
 /// Whether standard output is to be coloured.
 pub fn on_stdout() -> bool {
-    wanted(stdout().is_terminal(), std::env::var_os("NO_COLOR"))
+    stdout().is_terminal() && is_liked()
+}
+
+/// Whether a terminal is to be coloured.
+pub fn is_liked() -> bool {
+    wanted(true, std::env::var_os("NO_COLOR"))
 }
 
 fn wanted(terminal: bool, no_color: Option<OsString>) -> bool {

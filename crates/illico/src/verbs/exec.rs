@@ -96,7 +96,7 @@ pub fn run(options: &Exec) -> Result<Status, Failure> {
     person.clone().watch(outbox.clone())?;
     let input = if options.interactive { Some(streams::input()?) } else { None };
     let (raw, begins) = (options.tty && options.interactive, person.clone());
-    let ending = session::carry(stream, waiting, &outbox, input, streams::sinks()?, move || begins.begin(raw));
+    let ending = session::carry(|| Ok(stream), waiting, &outbox, input, streams::sinks()?, move || begins.begin(raw));
     person.restore();
     let ending = ending?;
     if let Some(reason) = ending.reason() {

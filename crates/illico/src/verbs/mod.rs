@@ -15,6 +15,7 @@ mod exits;
 mod images;
 mod import;
 mod inspect;
+pub mod jail;
 mod kernel;
 mod kill;
 mod logs;

@@ -14,23 +14,21 @@
 use std::fs::File;
 use std::io::{self, Read};
 
-use memchr::memmem;
-
 const SETUP_MAGIC: (usize, &[u8]) = (0x202, b"HdrS");
 const VERSION_OFFSET: usize = 0x20e;
 /// The offset counts from the end of the boot sector.
 const BOOT_SECTOR: usize = 0x200;
 /// The setup code, with the version string in it, is 64 sectors at most, and its sector.
-const MAX_SETUP: u64 = 65 * 512;
+const SETUP_MOST: u64 = 65 * 512;
 const BANNER: &[u8] = b"Linux version ";
 /// e_machine of x86-64.
 const EM_X86_64: [u8; 2] = [62, 0];
-const MAX_RELEASE: usize = 128;
+const RELEASE_MOST: usize = 128;
 
 /// The release, or `None` if it is no kernel.
 pub(super) fn release(file: &File) -> io::Result<Option<String>> {
     let mut start = Vec::new();
-    file.take(MAX_SETUP).read_to_end(&mut start)?;
+    file.take(SETUP_MOST).read_to_end(&mut start)?;
     if start.get(SETUP_MAGIC.0..).is_some_and(|rest| rest.starts_with(SETUP_MAGIC.1)) {
         return Ok(of_bzimage(&start));
     }
@@ -50,14 +48,13 @@ fn of_elf(start: Vec<u8>, mut file: &File) -> io::Result<Option<String>> {
     const STEP: u64 = 1 << 20;
     let mut window = start;
     loop {
-        let mut releases =
-            memmem::find_iter(&window, BANNER).filter_map(|at| token(window.get(at.checked_add(BANNER.len())?..)?));
+        let mut releases = banners(&window).filter_map(|at| token(window.get(at.checked_add(BANNER.len())?..)?));
         // Format strings look like banners.
         if let Some(release) = releases.find(|release| release.starts_with(|first: char| first.is_ascii_digit())) {
             return Ok(Some(release));
         }
         drop(releases);
-        let keep = window.len().saturating_sub(BANNER.len().saturating_add(MAX_RELEASE));
+        let keep = window.len().saturating_sub(BANNER.len().saturating_add(RELEASE_MOST));
         window.drain(..keep);
         if (&mut file).take(STEP).read_to_end(&mut window)? == 0 {
             return Ok(None);
@@ -65,10 +62,42 @@ fn of_elf(start: Vec<u8>, mut file: &File) -> io::Result<Option<String>> {
     }
 }
 
+/// Where banners begin. The last byte of where one could be says how far the next place is at least (Horspool): of an
+/// uncompressed kernel's 20 MB of code in front of its banner this looks at one byte in a dozen.
+fn banners(bytes: &[u8]) -> impl Iterator<Item = usize> + '_ {
+    let mut at = 0_usize;
+    std::iter::from_fn(move || {
+        while let Some(here) = bytes.get(at..).and_then(|rest| rest.get(..BANNER.len())) {
+            let found = (here == BANNER).then_some(at);
+            at = at.saturating_add(
+                here.last().map_or(1, |&last| STEPS.get(usize::from(last)).map_or(1, |&step| step.into())),
+            );
+            if found.is_some() {
+                return found;
+            }
+        }
+        None
+    })
+}
+
+/// For each byte: from its last place in the banner, but for the very last, to the banner's end.
+const STEPS: [u8; 256] = steps();
+
+#[allow(clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "evaluated when it is compiled")]
+const fn steps() -> [u8; 256] {
+    let mut steps = [BANNER.len() as u8; 256];
+    let mut at = 0;
+    while at + 1 < BANNER.len() {
+        steps[BANNER[at] as usize] = (BANNER.len() - 1 - at) as u8;
+        at += 1;
+    }
+    steps
+}
+
 /// The word that begins here and ends with a space.
 fn token(bytes: &[u8]) -> Option<String> {
-    let word = bytes.get(..MAX_RELEASE.min(bytes.len()))?.split(|&byte| byte == b' ' || byte == 0).next()?;
-    let is_whole = word.len() < MAX_RELEASE.min(bytes.len());
+    let word = bytes.get(..RELEASE_MOST.min(bytes.len()))?.split(|&byte| byte == b' ' || byte == 0).next()?;
+    let is_whole = word.len() < RELEASE_MOST.min(bytes.len());
     (is_whole && !word.is_empty() && word.iter().all(u8::is_ascii_graphic))
         .then(|| String::from_utf8_lossy(word).into_owned())
 }

@@ -67,21 +67,33 @@ pub enum Broken {
 
 /// Carries a command's streams until it has ended. `input`, if there is any, is read on a thread that may stay
 /// behind in a read that never ends. `begun` is called once the agent says that the command runs.
+///
+/// `connect` gives the stream. It is called when all threads have begun, so a thread that carries a command may give up
+/// the right to start any.
 pub fn carry(
-    mut stream: UnixStream,
+    connect: impl FnOnce() -> Result<UnixStream, Broken>,
     waiting: Waiting,
     outbox: &Outbox,
     input: Option<Input>,
     mut sinks: Sinks,
     begun: impl FnOnce(),
 ) -> Result<Ending, Broken> {
-    let to_agent = stream.try_clone().map_err(Broken::Stream)?;
-    start("to the agent", move || write(to_agent, &waiting))?;
+    let (connected, to_agent) = channel::<UnixStream>();
+    // Without a connection there is nothing to be sent.
+    start("to the agent", move || to_agent.recv().into_iter().for_each(|stream| write(stream, &waiting)))?;
     let window = input::Window::default();
+    let (begin, begins) = channel::<()>();
     if let Some(input) = input {
         let (outbox, window) = (outbox.clone(), window.clone());
-        start("standard input", move || input.send(&outbox, &window))?;
+        start("standard input", move || {
+            if begins.recv().is_ok() {
+                input.send(&outbox, &window);
+            }
+        })?;
     }
+    let mut stream = connect()?;
+    let _ = connected.send(stream.try_clone().map_err(Broken::Stream)?);
+    let _ = begin.send(());
     let mut begun = Some(begun);
     let mut decoder = Decoder::new();
     let mut bytes = vec![0; MAX_DATA];

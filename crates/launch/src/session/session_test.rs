@@ -36,7 +36,7 @@ fn scene() -> Scene {
     let begins = Arc::clone(&begun);
     let session = thread::spawn(move || {
         let begun = || begins.store(true, Ordering::SeqCst);
-        carry(host, waiting, &theirs, Some(Input::new(input.into())), sinks, begun)
+        carry(|| Ok(host), waiting, &theirs, Some(Input::new(input.into())), sinks, begun)
     });
     Scene { agent: Reader::new(agent), outbox, stdout, stderr, stdin: stdin.into(), session, begun }
 }
@@ -121,7 +121,7 @@ fn what_was_put_into_the_outbox_before_the_guest_was_there_comes_first() {
     outbox.send(&Frame::Signal(2)).unwrap();
     let ((_, out), (_, err)) = (pipe(), pipe());
     let sinks = Sinks::Apart { stdout: Sink::new(out), stderr: Sink::new(err) };
-    let session = thread::spawn(move || carry(host, waiting, &outbox, None, sinks, || ()));
+    let session = thread::spawn(move || carry(|| Ok(host), waiting, &outbox, None, sinks, || ()));
     let mut agent = Reader::new(agent);
     assert_eq!(agent.read().unwrap(), Some(Frame::Signal(2)));
     drop(agent);

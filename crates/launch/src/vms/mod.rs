@@ -104,6 +104,12 @@ impl Vms {
         Self { places }
     }
 
+    /// The folders that all of this is kept in, once they are there.
+    pub fn folders(&self) -> Vec<PathBuf> {
+        let Places { vms, sockets } = &self.places;
+        [vms, sockets].into_iter().filter(|folder| folder.is_dir()).cloned().collect()
+    }
+
     /// Makes the folder of a machine that this process is going to run, under an invented name if none is
     /// asked for. The machine counts as alive from now on, until the folder is dropped.
     pub fn create(&self, name: Option<Name>, asked: Asked) -> Result<Folder, VmsError> {

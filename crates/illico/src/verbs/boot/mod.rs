@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use illico_launch::LaunchError;
 use illico_launch::boot::{Finished, Plan, Prepared, Supplies};
+use illico_launch::{Jail, LaunchError};
 use illico_machine::build::Start;
 use illico_machine::config::Config;
 use illico_machine::control::End;
@@ -25,6 +25,7 @@ use crate::show::timeline::{Recording, TimelineOptions};
 use crate::status::Status;
 use crate::verbs::Devices;
 use crate::verbs::accounting::{Accounting, AccountingOptions};
+use crate::verbs::jail::JailOptions;
 use crate::vms::Name;
 
 pub const HELP: &str = "\
@@ -129,6 +130,9 @@ pub struct Boot {
     #[command(flatten)]
     pub timeline: TimelineOptions,
 
+    #[command(flatten)]
+    pub jail: JailOptions,
+
     /// Print descriptor chains as they pass through a queue, or all queues, of a device, with their bytes, as
     /// docs/virtqueue.md explains. Devices are called as in --exits. Example: --trace-queue disk0:0
     #[arg(long, value_name = "DEVICE[:QUEUE]")]
@@ -154,6 +158,8 @@ pub struct Job<'a> {
     pub trace: Option<Trace<'a>>,
     /// How long a guest may take to answer its power button before the machine is stopped.
     pub stop_timeout: Duration,
+    /// How its process is jailed.
+    pub jail: Jail,
 }
 
 /// Boots the machine that the options describe and waits for its end.
@@ -172,6 +178,7 @@ pub fn run(options: &Boot, began: Instant) -> Result<Status, Failure> {
         accounting: &options.accounting,
         trace: options.trace_queue.as_deref().map(|queue| Trace { queue, chains: options.trace_chains }),
         stop_timeout: Duration::from_secs(options.stop_timeout.into()),
+        jail: options.jail.level(),
     };
     boot(job, start, recording)
 }
@@ -182,7 +189,7 @@ pub fn boot(
     start: Result<Start, LaunchError>,
     mut recording: Option<Recording>,
 ) -> Result<Status, Failure> {
-    let Job { config, origin, name, accounting, trace, stop_timeout } = job;
+    let Job { config, origin, name, accounting, trace, stop_timeout, jail } = job;
     config.check().map_err(|error| origin.of_config(&error))?;
     let maps_files = !config.pmem.is_empty();
     let mut accounting = Accounting::asked(accounting)?;
@@ -194,7 +201,7 @@ pub fn boot(
     let uart = uart.map(|spool| Box::new(spool) as _);
     let supplies =
         Supplies { start: Some(start), kernel, console: device, uart, spans: spans.clone(), ..Supplies::default() };
-    let plan = Plan { config, name: name.cloned() };
+    let plan = Plan { config, name: name.cloned(), jail };
     let mut prepared = plan.prepare(supplies).map_err(|error| origin.explain(error))?;
     accounting.check(prepared.machine())?;
     if let Some(trace) = trace {
@@ -248,7 +255,7 @@ pub fn boot(
 pub fn quietly(config: &Config, origin: &Origin) -> Result<Finished, Failure> {
     let kernel = built_in(&config.kernel)?;
     let supplies = Supplies { kernel, ..Supplies::silent(config.console)? };
-    let plan = Plan { config: config.clone(), name: None };
+    let plan = Plan { config: config.clone(), name: None, jail: Jail::Off };
     let finished = plan.prepare(supplies).and_then(Prepared::run).map_err(|error| origin.explain(error))?;
     tell(finished.end());
     Ok(finished)

@@ -46,14 +46,30 @@ pub fn leave_session() -> Result<(), Failure> {
     Ok(())
 }
 
-/// Says in the child that the command runs. What illico has to say from now on goes to `messages`.
-pub fn tell(name: &Name, messages: &Path) -> io::Result<()> {
-    let messages = File::options().create(true).append(true).open(messages)?;
-    let nowhere = File::options().write(true).open("/dev/null")?;
-    let mut out = io::stdout();
-    // The person who started it may have gone meanwhile.
-    let _ = writeln!(out, "{name}").and_then(|()| out.flush());
-    dup2_stderr(messages)?;
-    dup2_stdout(nowhere)?;
-    Ok(())
+/// Where the child writes once the command runs. Opened before that: the thread that hears of it opens no files.
+#[derive(Debug)]
+pub struct Background {
+    name: Name,
+    messages: File,
+    nowhere: File,
+}
+
+impl Background {
+    /// What illico has to say then goes to `messages`.
+    pub fn open(name: Name, messages: &Path) -> io::Result<Self> {
+        let messages = File::options().create(true).append(true).open(messages)?;
+        let nowhere = File::options().write(true).open("/dev/null")?;
+        Ok(Self { name, messages, nowhere })
+    }
+
+    /// Says in the child that the command runs.
+    pub fn enter(self) -> io::Result<()> {
+        let Self { name, messages, nowhere } = self;
+        let mut out = io::stdout();
+        // The person who started it may have gone meanwhile.
+        let _ = writeln!(out, "{name}").and_then(|()| out.flush());
+        dup2_stderr(messages)?;
+        dup2_stdout(nowhere)?;
+        Ok(())
+    }
 }

@@ -52,7 +52,9 @@ pub fn boot(options: &Run, kernel: &Path, words: &Words, began: Instant) -> Resu
         output::say(&format!("{} is not Linux, so this is: {}", kernel.display(), same_as(options, &config)));
     }
     let (name, accounting) = (options.name.as_ref(), &options.accounting);
-    let job = boot::Job { config, origin: Origin::Run, name, accounting, trace: None, stop_timeout: STOP_TIMEOUT };
+    let jail = options.jail.level();
+    let job =
+        boot::Job { config, origin: Origin::Run, name, accounting, trace: None, stop_timeout: STOP_TIMEOUT, jail };
     boot::boot(job, start, recording)
 }
 

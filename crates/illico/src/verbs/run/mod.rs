@@ -28,6 +28,7 @@ use crate::signals::Event;
 use crate::status::Status;
 use crate::terminal::RawMode;
 use crate::verbs::accounting::{Accounting, AccountingOptions};
+use crate::verbs::jail::JailOptions;
 use crate::verbs::{Called, exec};
 use crate::vms::Name;
 use crate::{output, signals, streams};
@@ -141,6 +142,9 @@ pub struct Run {
     #[command(flatten)]
     pub timeline: TimelineOptions,
 
+    #[command(flatten)]
+    pub jail: JailOptions,
+
     /// Draw no progress while an image is unpacked. Example: --quiet
     #[arg(long, short, conflicts_with = "verbose")]
     pub quiet: bool,
@@ -207,11 +211,14 @@ fn live(
         input: if options.interactive && !options.detach { Some(streams::input()?) } else { None },
         sinks: if options.detach { Sinks::Kept(prepared.log()?) } else { streams::sinks()? },
     };
-    let messages = prepared.folder().file("messages.log");
-    let detached = options.detach.then(|| prepared.folder().record().name.clone());
+    let background = || {
+        let folder = prepared.folder();
+        detach::Background::open(folder.record().name.clone(), &folder.file("messages.log"))
+    };
+    let background = options.detach.then(background).transpose().map_err(|error| format!("-d: {error}"))?;
     let begun = move || {
-        if let Some(name) = detached
-            && let Err(error) = detach::tell(&name, &messages)
+        if let Some(background) = background
+            && let Err(error) = background.enter()
         {
             output::say(&format!("-d: {error}"));
         }

@@ -39,7 +39,7 @@ pub fn plan(options: &Run, words: Words) -> Result<Plan, Failure> {
     command.terminal = options.tty.then(|| signals::window().unwrap_or(signals::UNSEEN));
     command.stdin = options.interactive && !options.detach;
     share(&mut plan, &shares).map_err(|error| naming::of_plan(&error))?;
-    (plan.timeout, plan.scratch) = (timeout, scratch);
+    (plan.timeout, plan.scratch, plan.jail) = (timeout, scratch, options.jail.level());
     let net = options.net.as_deref().unwrap_or("user");
     plan.connect(net, &options.publish).map_err(|error| naming::of_plan(&error))?;
     plan.name.clone_from(&options.name);
