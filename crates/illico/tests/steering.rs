@@ -12,9 +12,8 @@ use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::process::Output;
 
-use illico::illico;
-use illico_launch::vms::{Asked, Ended, Folder, Places, Verb, Vms};
-use illico_machine::config::Config;
+use illico::{beside, held_machine};
+use illico_launch::vms::Ended;
 use illico_memory::voice::steers;
 use illico_protocol::{Ending, Frame, HELLO};
 
@@ -24,11 +23,7 @@ const HOSTILE: &str =
 
 /// Runs a verb on the machines of this folder.
 fn run(folder: &Path, words: &[&str]) -> Output {
-    let mut command = illico(folder);
-    for variable in ["HOME", "XDG_STATE_HOME", "XDG_RUNTIME_DIR", "XDG_DATA_HOME"] {
-        command.env(variable, folder);
-    }
-    command.args(words).output().unwrap()
+    beside(folder).args(words).output().unwrap()
 }
 
 /// What came out, which steers nothing.
@@ -40,20 +35,6 @@ fn harmless(what: &[&str], output: &Output) -> String {
     said
 }
 
-/// A machine that runs for as long as the folder lives.
-fn machine(folder: &Path, name: &str) -> Folder {
-    let vms = Vms::at(Places { vms: folder.join("illico/vms"), sockets: folder.join("illico") });
-    let asked = Asked {
-        verb: Verb::Run,
-        image: Some(HOSTILE.to_owned()),
-        command: vec![HOSTILE.to_owned()],
-        ports: vec![HOSTILE.to_owned()],
-        remove: false,
-        config: Config::default(),
-    };
-    vms.create(Some(name.parse().unwrap()), asked).unwrap()
-}
-
 /// Answers each request with a hostile reason.
 fn serve(listener: &UnixListener) {
     for stream in listener.incoming() {
@@ -63,15 +44,15 @@ fn serve(listener: &UnixListener) {
         let mut answer = b"OK 1\n".to_vec();
         answer.extend(HELLO);
         Frame::End(Ending::Failed(HOSTILE.to_owned())).encode(&mut answer).unwrap();
-        // The reader may have gone: it has read the end.
-        let _ = stream.write_all(&answer);
+        // As an agent does it takes what comes until the other end has read the answer and leaves.
+        let _ = stream.write_all(&answer).and_then(|()| std::io::copy(&mut stream, &mut std::io::sink()));
     }
 }
 
 #[test]
 fn what_an_agent_says_steers_no_terminal() {
     let folder = tempfile::tempdir().unwrap();
-    let held = machine(folder.path(), "web");
+    let held = held_machine(folder.path(), "web", HOSTILE);
     let listener = UnixListener::bind(held.make_sockets().unwrap().join("vsock")).unwrap();
     std::thread::spawn(move || serve(&listener));
     fs::write(folder.path().join("file"), "content").unwrap();
@@ -92,7 +73,7 @@ fn what_an_agent_says_steers_no_terminal() {
 #[test]
 fn what_a_record_says_steers_no_terminal() {
     let folder = tempfile::tempdir().unwrap();
-    let held = machine(folder.path(), "web");
+    let held = held_machine(folder.path(), "web", HOSTILE);
     let listed: [&[&str]; 6] = [
         &["ps"],
         &["ps", "--all"],
