@@ -18,6 +18,9 @@ use rustix::process::{Resource, Rlimit, setrlimit};
 #[derive(Arbitrary, Debug)]
 struct Plan {
     readonly: bool,
+    xattr: bool,
+    /// Descriptors that the share may have, beside the few without which none opens.
+    descriptors: Option<u8>,
     requests: Vec<Asked>,
 }
 
@@ -144,8 +147,9 @@ thread_local! {
 fn serve(plan: &Plan, folder: &Path) {
     lay_out(folder);
     let before = contents(folder);
-    let spec = FsSpec { readonly: plan.readonly, ..FsSpec::new(folder.join("share"), "share") };
-    let mut bench = Bench::start(&mut Fs::open(&spec, "fs0".into()).unwrap(), 0);
+    let spec = FsSpec { readonly: plan.readonly, xattr: plan.xattr, ..FsSpec::new(folder.join("share"), "share") };
+    let descriptors = plan.descriptors.map_or(1024, |few| 2 + usize::from(few % 8));
+    let mut bench = Bench::start(&mut Fs::with_descriptors(&spec, "fs0".into(), descriptors).unwrap(), 0);
     for asked in plan.requests.iter().take(24) {
         let queue = usize::from(!asked.hiprio);
         let room = match asked.room {

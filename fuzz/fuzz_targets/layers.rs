@@ -47,7 +47,8 @@ fn path(names: &[u8]) -> Vec<u8> {
 fn layer(entries: &[Entry], broken: Option<&Broken>) -> Vec<u8> {
     let mut archive = Archive::new();
     for entry in entries.iter().take(40) {
-        let records: Vec<_> = entry.records.iter().take(3).map(|&at| RECORDS[usize::from(at) % RECORDS.len()]).collect();
+        let records: Vec<_> =
+            entry.records.iter().take(3).map(|&at| RECORDS[usize::from(at) % RECORDS.len()]).collect();
         if !records.is_empty() {
             archive = archive.pax(&records);
         }

@@ -21,15 +21,15 @@ pub fn end_process_at_sigbus(raw: Option<&RawMode>) -> io::Result<()> {
     let restore = raw.map(RawMode::restorer);
     let body = move || {
         if signals.forever().next().is_some() {
-            end_process(restore.as_ref());
+            end_process(Status::VcpuFailed, restore.as_ref());
         }
     };
     threads::spawn(Role::Signals, "sigbus", body).map(drop)
 }
 
 /// Ends the process after a SIGBUS, with one line, and with the terminal as it was.
-pub fn end_process(terminal: Option<&Restorer>) -> ! {
+pub fn end_process(status: Status, terminal: Option<&Restorer>) -> ! {
     terminal.iter().for_each(|terminal| terminal.restore());
     say("a file behind guest memory was cut short, or its disk failed: the machine has ended");
-    process::exit(Status::VcpuFailed.code().into());
+    process::exit(status.code().into());
 }

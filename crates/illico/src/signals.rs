@@ -8,6 +8,7 @@ use signal_hook::consts::{SIGBUS, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIG
 use signal_hook::iterator::Signals;
 
 use crate::bus_error;
+use crate::status::Status;
 use crate::terminal::{self, Restorer};
 
 /// Signals that are the command's.
@@ -30,7 +31,9 @@ pub fn watch(heard: impl FnMut(Event) + Send + 'static) -> io::Result<()> {
 /// The same for a process that holds a machine, whose memory may be a file that is cut short: see [`crate::bus_error`].
 pub fn watch_with_machine(terminal: Option<Restorer>, mut heard: impl FnMut(Event) + Send + 'static) -> io::Result<()> {
     watch_and(&[SIGWINCH, SIGBUS], move |event| match event {
-        Event::Signal(number) if i32::from(number) == SIGBUS => bus_error::end_process(terminal.as_ref()),
+        Event::Signal(number) if i32::from(number) == SIGBUS => {
+            bus_error::end_process(Status::Failed, terminal.as_ref())
+        }
         event => heard(event),
     })
 }

@@ -13,6 +13,7 @@ pub mod complaints;
 pub mod config_space;
 pub mod console;
 pub mod counters;
+mod cut_file;
 pub mod describe;
 pub mod device;
 pub mod device_error;

@@ -14,7 +14,7 @@
 //!   could not go on, and the monitor itself would get SIGBUS where it copies data there for another
 //!   device. So a full disk is found out, and said, at the start.
 //! - The file must keep its length while the machine runs. The lock keeps other machines off; a program
-//!   that ignores it and cuts the file short ends the machine.
+//!   that ignores it and cuts the file short ends the machine (`cut_file.rs`).
 
 #![deny(
     clippy::unwrap_used,
@@ -41,6 +41,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::chain::Chain;
 use crate::complaints::say;
+use crate::cut_file::CutFile;
 use crate::device::{Activation, Device, DeviceError, DeviceMemory, DeviceSpec};
 use crate::device_error::{Key, Remedy, SpecError};
 use crate::event_loop::{Fault, Polling, Source, Worker};
@@ -150,7 +151,8 @@ impl Pmem {
     pub fn open(spec: &PmemSpec, name: impl Into<String>) -> Result<Self, PmemError> {
         let failed = |why| PmemError { path: spec.path.clone(), why };
         let (file, window) = map(&spec.path, spec.readonly).map_err(failed)?;
-        let backing = Backing { file, readonly: spec.readonly, failed: AtomicBool::new(false) };
+        let cut = CutFile::watch(&file);
+        let backing = Backing { file, readonly: spec.readonly, failed: AtomicBool::new(false), cut };
         Ok(Self { name: name.into(), backing: Arc::new(backing), window, address: None })
     }
 
@@ -229,6 +231,8 @@ struct Backing {
     readonly: bool,
     /// A flush has failed once.
     failed: AtomicBool,
+    /// Tells that another program cut the file short.
+    cut: Option<CutFile>,
 }
 
 impl Backing {
@@ -300,8 +304,8 @@ impl Device for Pmem {
             return Err(Fault::new("it was given no guest address"));
         }
         let queue = activation.take_queue(0)?;
-        let (name, backing) = (self.name.clone(), Arc::clone(&self.backing));
-        Ok(vec![Box::new(Flusher { queue, name, backing, waiting: Vec::with_capacity(QUEUE_SIZE.into()) })])
+        let (name, backing, window) = (self.name.clone(), Arc::clone(&self.backing), self.window.clone());
+        Ok(vec![Box::new(Flusher { queue, name, backing, window, waiting: Vec::with_capacity(QUEUE_SIZE.into()) })])
     }
 }
 
@@ -310,6 +314,7 @@ struct Flusher {
     queue: Queue,
     name: String,
     backing: Arc<Backing>,
+    window: Window,
     /// Requests that the next `fdatasync` answers; empty between calls.
     waiting: Vec<Chain>,
 }
@@ -342,11 +347,20 @@ impl Flusher {
 
 impl Worker for Flusher {
     fn sources(&self) -> Vec<Source> {
-        vec![Source::readable(self.queue.kick())]
+        let cut = self.backing.cut.iter().map(Source::readable);
+        std::iter::once(Source::readable(self.queue.kick())).chain(cut).collect()
     }
 
-    fn ready(&mut self, _source: usize) -> Result<Polling, Fault> {
-        self.serve()
+    fn ready(&mut self, source: usize) -> Result<Polling, Fault> {
+        match (source, &self.backing.cut) {
+            (1, Some(cut)) => {
+                if cut.is_shorter(&self.backing.file, self.window.len() as u64) {
+                    CutFile::end(&self.window);
+                }
+                Ok(Polling::Sleep)
+            }
+            _ => self.serve(),
+        }
     }
 
     fn poll(&mut self) -> Result<Polling, Fault> {

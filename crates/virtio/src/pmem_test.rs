@@ -79,14 +79,14 @@ fn a_failed_flush_is_an_error_in_the_guest_and_so_is_every_later_one() {
     let mut pmem = Pmem::open(&spec(&path, false), "pmem0").unwrap();
     let (pipe, _other_end) = io::pipe().unwrap();
     let pipe = File::from(std::os::fd::OwnedFd::from(pipe)); // fdatasync refuses pipes
-    let broken = Backing { file: pipe, readonly: false, failed: AtomicBool::new(false) };
+    let broken = Backing { file: pipe, readonly: false, failed: AtomicBool::new(false), cut: None };
     let good = std::mem::replace(&mut pmem.backing, Arc::new(broken));
     let flush = [Part::Readable(FLUSH), Part::Writable(4)];
     assert_eq!(ask(&mut start(&mut pmem), &flush).data, (-1_i32).to_le_bytes());
 
     let failed = AtomicBool::new(pmem.backing.failed.load(Ordering::Relaxed));
     let file = good.file.try_clone().unwrap();
-    pmem.backing = Arc::new(Backing { file, readonly: false, failed });
+    pmem.backing = Arc::new(Backing { file, readonly: false, failed, cut: None });
     assert_eq!(ask(&mut start(&mut pmem), &flush).data, RESP_EIO.to_le_bytes(), "the file syncs, the promise is void");
 }
 

@@ -5,7 +5,6 @@ use std::ffi::CString;
 use rustix::io::Errno;
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
-use super::descriptors::Pool;
 use super::protocol::*;
 use super::{Fs, FsSpec};
 use crate::event_loop::Polling;
@@ -49,7 +48,7 @@ impl Guest {
 
     /// As `new`, where the guest may have `descriptors` of the host at most.
     pub fn with_descriptors(spec: &FsSpec, descriptors: usize) -> Self {
-        let mut fs = Fs::open_with(spec, "fs0".into(), Pool::new(descriptors)).unwrap();
+        let mut fs = Fs::with_descriptors(spec, "fs0".into(), descriptors).unwrap();
         Self { bench: Bench::start(&mut fs, 0), unique: 0 }.mounted()
     }
 

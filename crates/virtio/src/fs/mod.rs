@@ -65,6 +65,12 @@ impl Fs {
         Self::open_with(spec, name, Pool::of_process())
     }
 
+    /// As `open`, with so many descriptors of the host at most: for tests and fuzz targets.
+    #[cfg(any(test, feature = "testkit"))]
+    pub fn with_descriptors(spec: &FsSpec, name: String, descriptors: usize) -> Result<Self, FsError> {
+        Self::open_with(spec, name, Pool::new(descriptors))
+    }
+
     fn open_with(spec: &FsSpec, name: String, pool: Arc<Pool>) -> Result<Self, FsError> {
         let share = Share::open(spec, pool)?;
         let mut tag = [0; TAG_BYTES];
