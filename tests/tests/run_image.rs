@@ -203,7 +203,7 @@ fn an_image_is_run_as_it_asks_unless_somebody_asks_for_more() {
             "run ./nosuch.tar",
             is(125, "", "illico: cannot open './nosuch.tar': No such file or directory (os error 2)\n"),
         ),
-        ("no-image", "run ./hello.txt 2>&1 | grep -c \"^illico: './hello.txt' is no image: \"", is(0, "1\n", "")),
+        ("no-image", "run ./hello.txt 2>&1 | grep -c \"^illico: './hello.txt' is not an image: \"", is(0, "1\n", "")),
         (
             "escape",
             "illico images --quiet >before; run ./escape.tar true; echo $?; illico images --quiet | cmp - before; find /home /tmp -name escaped",

@@ -107,7 +107,7 @@ fn what_cannot_be_imported_is_told_in_one_line_and_leaves_nothing() {
         (&["import", "none.tar", "x"], "cannot open 'none.tar': No such file or directory (os error 2)"),
         (&["import", "cut.tar", "x"], "'cut.tar': entry 'etc/large': 1049600 bytes of its data are missing"),
         (&["import", "rootfs.tar", "x", "--max", "1"], "(--max allows more)"),
-        (&["import", "text", "x"], "'text' is no image: neither an OCI layout or archive"),
+        (&["import", "text", "x"], "'text' is not an image: neither an OCI layout or archive"),
         (&["import", "rootfs.tar", "Not/A/Name"], "'Not/A/Name' names no image"),
         (&["import", "rootfs.tar", "x", "--max", "much"], "write a number with K, M, G or T"),
         (&["rmi", "none"], "there is no image 'none' in the store"),

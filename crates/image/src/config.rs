@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::oci::Execution;
 
-/// What whoever runs the image may override.
+/// The settings of an image, each of which a run may override.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ImageConfig {

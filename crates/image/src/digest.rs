@@ -1,5 +1,5 @@
 //! Digests of content, as the OCI image specification writes them ("Descriptors", section "Digests"): `sha256:` and 64
-//! hexadecimal digits. SHA-512 is allowed there and used by nobody; it is refused.
+//! hexadecimal digits. SHA-512 is allowed there but unused in practice; it is refused.
 
 #![deny(
     clippy::unwrap_used,
@@ -19,9 +19,9 @@ use sha2::{Digest as _, Sha256};
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Digest([u8; 32]);
 
-/// What is no digest.
+/// Text that is not a valid digest.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("'{0}' is no digest: 'sha256:' and 64 hexadecimal digits are wanted")]
+#[error("'{0}' is not a digest: expected 'sha256:' and 64 hexadecimal digits")]
 pub struct NoDigest(String);
 
 impl Digest {

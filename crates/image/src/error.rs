@@ -10,7 +10,7 @@ use crate::oci::DocumentError;
 use crate::registry::error::RegistryError;
 use crate::tar::TarError;
 
-/// Why there is no image.
+/// Why an image cannot be had.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error("'{image}'")]
@@ -33,7 +33,7 @@ pub enum Error {
     Write { image: String, source: WriteError },
     #[error("'{image}'")]
     Tar { image: String, source: TarError },
-    #[error("'{}' is no image: neither an OCI layout or archive, a tar or a folder, nor an ext4, erofs or squashfs file", .0.display())]
+    #[error("'{}' is not an image: neither an OCI layout or archive, a tar or a folder, nor an ext4, erofs or squashfs file", .0.display())]
     NotAnImage(PathBuf),
     #[error("'{image}' has no {what}")]
     Missing { image: String, what: String },

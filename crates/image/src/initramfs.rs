@@ -9,7 +9,7 @@ use crate::cpio::{Archive, Node};
 use crate::kernels::{Kernel, KernelError};
 use crate::modules::content;
 
-/// Why there is no initramfs.
+/// Why an initramfs cannot be made.
 #[derive(Debug, thiserror::Error)]
 pub enum InitramfsError {
     #[error(transparent)]

@@ -10,7 +10,7 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// What `unpacked` is unless somebody says otherwise: 64 GiB.
+    /// The default of `unpacked`: 64 GiB.
     pub const UNPACKED: u64 = 64 << 30;
     /// What `metadata` is: 1 GiB, enough for two million files.
     pub const METADATA: u64 = 1 << 30;

@@ -1,4 +1,4 @@
-//! How far the work on an image is, for whoever shows it.
+//! Progress of the work on an image, for a caller that shows it.
 
 /// What happens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,8 +15,8 @@ pub enum Progress<'a> {
     Warning(&'a str),
 }
 
-/// Who is told.
+/// Called with each step.
 pub type Watch<'a> = &'a mut dyn FnMut(Progress<'_>);
 
-/// Nobody is told.
+/// A no-op watch.
 pub fn unwatched(_: Progress<'_>) {}

@@ -33,7 +33,7 @@ pub struct Reference {
     digest: Option<Digest>,
 }
 
-/// What is no name of an image, and why.
+/// A name that is not one of an image, and why.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("'{text}' names no image: {why}")]
 pub struct NoReference {
@@ -114,7 +114,7 @@ impl fmt::Display for Reference {
 
 fn parse(text: &str) -> Result<Reference, &'static str> {
     let (rest, digest) = match text.split_once('@') {
-        Some((rest, digest)) => (rest, Some(digest.parse().map_err(|_| "what follows '@' is no sha256 digest")?)),
+        Some((rest, digest)) => (rest, Some(digest.parse().map_err(|_| "what follows '@' is not a sha256 digest")?)),
         None => (text, None),
     };
     // A colon before the last slash is that of a port.
@@ -124,7 +124,7 @@ fn parse(text: &str) -> Result<Reference, &'static str> {
     };
     let tag = match (tag, digest) {
         (Some(tag), _) if is_tag(tag) => Some(tag.to_owned()),
-        (Some(_), _) => return Err("what follows ':' is no tag (letters, digits, '_', '.', '-'; at most 128)"),
+        (Some(_), _) => return Err("what follows ':' is not a tag (letters, digits, '_', '.', '-'; at most 128)"),
         (None, None) => Some(DEFAULT_TAG.to_owned()),
         (None, Some(_)) => None,
     };
@@ -147,7 +147,7 @@ fn parse(text: &str) -> Result<Reference, &'static str> {
         return Err("it is longer than 255 characters");
     }
     if !is_registry(registry) {
-        return Err("the registry is no host name");
+        return Err("the registry is not a host name");
     }
     if !repository.split('/').all(is_component) {
         return Err("repositories have lower-case letters and digits, with '.', '_', '__' or '-' between them");

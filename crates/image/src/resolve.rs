@@ -91,7 +91,7 @@ impl Store {
             return Ok(image);
         }
         let part = self.begin(id, watch)?;
-        // Whoever was waited for may have made it.
+        // The process that was waited for may have made it.
         if let Some(image) = self.image(id)? {
             return Ok(image);
         }

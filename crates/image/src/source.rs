@@ -69,11 +69,11 @@ impl ImageSource {
         let bytes = text.as_bytes();
         let is_path =
             [&b"/"[..], b"./", b"../"].iter().any(|start| bytes.starts_with(start)) || matches!(bytes, b"." | b"..");
-        // A folder of a name like 'debian' is no image that somebody meant.
+        // A folder without a slash in its name is not taken for an image: 'debian' means the registry's.
         if is_path || Path::new(text).is_file() {
             return Ok(Self::at(text)?);
         }
-        // What is not UTF-8 is no name either.
+        // Bytes that are not UTF-8 are not a name either.
         Ok(Self::Registry(text.to_string_lossy().parse()?))
     }
 

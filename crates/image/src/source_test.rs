@@ -52,7 +52,7 @@ fn what_is_no_image_is_told_so() {
     let path = folder.path().join("text");
     fs::write(&path, "hello, world").unwrap();
     let told = ImageSource::parse(&path.display().to_string()).unwrap_err().to_string();
-    assert!(told.contains("text' is no image"), "{told}");
+    assert!(told.contains("text' is not an image"), "{told}");
     let told = ImageSource::parse("./is/not/there").unwrap_err().to_string();
     assert_eq!(told, "cannot open './is/not/there'");
 }
@@ -60,6 +60,6 @@ fn what_is_no_image_is_told_so() {
 #[test]
 fn everything_else_is_a_name() {
     assert_eq!(parse("debian:12"), ImageSource::Registry("debian:12".parse().unwrap()));
-    assert_eq!(parse("src"), ImageSource::Registry("src".parse().unwrap()), "a folder is no image that was meant");
+    assert_eq!(parse("src"), ImageSource::Registry("src".parse().unwrap()), "a folder without a slash is not an image");
     assert!(ImageSource::parse("Not A Name").is_err());
 }

@@ -145,7 +145,7 @@ impl Tree {
         self.inodes.is_empty()
     }
 
-    /// The entries of a directory; none of what is no directory.
+    /// The entries of a directory; none for other inodes.
     pub fn entries(&self, directory: InodeId) -> impl DoubleEndedIterator<Item = (&[u8], Entry)> {
         let entries = match self.get(directory).map(|inode| &inode.kind) {
             Some(Kind::Directory(entries)) => Some(entries),

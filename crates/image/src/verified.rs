@@ -13,7 +13,7 @@ use std::io::{self, ErrorKind, Read};
 
 use crate::digest::{Digest, Summed};
 
-/// Content that is expected to have a length and a digest. It is no reader, so that nothing of it can be used without the
+/// Content that is expected to have a length and a digest. It does not implement `Read`, so that nothing of it can be used without the
 /// rest being read and checked.
 #[derive(Debug)]
 pub struct Verified<R> {
@@ -27,7 +27,7 @@ pub struct Verified<R> {
 pub enum Unread<E> {
     /// It cannot be read to its end, or is not what was expected.
     Content(io::Error),
-    /// Whoever used it failed.
+    /// The user of the content failed.
     Use(E),
 }
 
@@ -110,7 +110,7 @@ struct Summing<R> {
     inner: Option<Summed<R>>,
     left: u64,
     digest: Digest,
-    /// What was wrong: it stays so for whoever reads on.
+    /// The first error; later reads repeat it.
     wrong: Option<WrongContent>,
 }
 

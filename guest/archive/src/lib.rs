@@ -7,6 +7,7 @@
 //! Unpacking is not here: the host trusts no archive, the agent trusts its host.
 
 #![forbid(unsafe_code)]
+#![deny(missing_docs)]
 
 mod exact;
 

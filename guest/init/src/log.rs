@@ -1,4 +1,4 @@
-//! Lines for whoever reads the guest's console: through the kernel's log, which is on every console there is.
+//! Lines for the reader of the guest's console: through the kernel's log, which is on every console there is.
 
 use std::fmt::Display;
 use std::fs::OpenOptions;

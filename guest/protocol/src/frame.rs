@@ -70,11 +70,11 @@ pub enum Frame<'a> {
     Resize(WindowSize),
     /// Host: send this signal to the command and its process group.
     Signal(u8),
-    /// Host: nobody reads this stream any more; the command shall find out (`EPIPE`).
+    /// Host: this output stream has lost its reader; the command gets `EPIPE` from now on.
     Closed(Stream),
     /// Agent: so many more bytes of input went to the command.
     Taken(u32),
-    /// A part of a tar archive, from whoever has the files.
+    /// A part of a tar archive, from the side that has the files.
     Data(&'a [u8]),
     /// The archive is complete.
     DataEnd,

@@ -1,7 +1,7 @@
 //! What the host and the agent inside a guest (`guest/init`) say to each other.
 //!
 //! A connection is a stream (vsock, or the unix socket that stands for it) and carries one thing: a request and all
-//! that belongs to it. It opens in both directions with [`HELLO`], eight bytes with the version; nobody waits for the
+//! that belongs to it. It opens in both directions with [`HELLO`], eight bytes with the version; neither side waits for the
 //! other's. Then come [`Frame`]s:
 //!
 //! - **The first command** of a guest: PID 1 reads it from [`RUN_SPEC_PATH`] in the initramfs and connects to

@@ -1,4 +1,4 @@
-//! Frames from something that blocks, for whoever has a thread for it.
+//! Frames from a blocking stream.
 
 use std::io::{self, Read};
 

@@ -16,7 +16,7 @@ pub enum Request {
     /// folder; else the archive's one topmost entry gets the name `path`, whose parent must exist.
     CopyIn { path: Word },
     /// Sends an archive of `path`, file or folder, whose names begin with the last name of `path`. The guest may be
-    /// hostile: whoever unpacks it looks at every name in it.
+    /// hostile: the host checks every name in it before unpacking.
     CopyOut { path: Word },
     /// Sets the clock, as time since 1970 began.
     Time { seconds: u64, nanoseconds: u32 },

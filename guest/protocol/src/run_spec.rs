@@ -1,6 +1,6 @@
 //! What a guest is for: what PID 1 mounts, sets up and runs first.
 //!
-//! A file of JSON in the initramfs ([`crate::RUN_SPEC_PATH`]), so that nobody waits for an answer before the command runs. Devices are
+//! A file of JSON in the initramfs ([`crate::RUN_SPEC_PATH`]), so that no round trip to the host comes before the command. Devices are
 //! named as the guest's kernel names them: the first PCI disk is `/dev/vda`, the first pmem device `/dev/pmem0`.
 
 use std::net::IpAddr;

@@ -11,7 +11,7 @@ fn blocks_are_given_out_in_a_row() {
 }
 
 #[test]
-fn what_can_be_mapped_by_huge_pages_is_aligned_and_small_files_fill_the_gap() {
+fn large_files_are_aligned_and_small_ones_fill_the_gap() {
     let mut extents = Extents::from(1);
     assert_eq!(extents.take(512), 512);
     assert_eq!(extents.take(700), 1024);

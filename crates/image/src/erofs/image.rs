@@ -114,7 +114,7 @@ impl Image {
         let len = blocks(data.size);
         let bytes = len.saturating_mul(BLOCK);
         let punch = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
-        // Whoever gets these blocks next expects zeros. Where holes cannot be punched nobody gets them.
+        // The next user of these blocks expects zeros. Where holes cannot be punched they are not reused.
         if len > 0 && fallocate(&self.file, punch, data.offset(), bytes).is_ok() {
             self.extents.give(data.block.into(), len);
         }

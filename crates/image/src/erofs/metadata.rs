@@ -47,7 +47,7 @@ pub(super) struct Plan {
 impl Plan {
     /// Gives every inode its place, and large directories blocks.
     pub(super) fn new(tree: &Tree, extents: &mut Extents) -> Self {
-        // Number 0 is nobody's: programs take an entry with inode 0 for a deleted one.
+        // Number 0 is not used: programs take an entry with inode 0 for a deleted one.
         let mut plan = Self { places: Vec::new(), offsets: HashMap::new(), len: inode::SIZE };
         plan.place(tree, Tree::ROOT, Tree::ROOT, extents);
         let mut at = 0;

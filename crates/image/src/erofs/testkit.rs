@@ -1,5 +1,5 @@
 //! A second look at images, for tests: reads what was written, from the description of the format and not by the writer's
-//! code. The kernel and erofs-utils are the judges; this says what a test wants to know of one file.
+//! code. The kernel and erofs-utils are the judges; this answers what a test asks about one file.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::arithmetic_side_effects, missing_docs)]
 

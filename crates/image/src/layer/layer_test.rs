@@ -57,7 +57,7 @@ fn an_upper_layer_replaces_and_adds() {
 }
 
 #[test]
-fn the_root_and_directories_take_new_attributes_and_keep_their_entries() {
+fn directories_take_new_attributes_and_keep_their_entries() {
     let lower = layer().raw(Raw { mode: 0o700, uid: 5, ..Raw::new(b'5', b"./") }, b"").directory("a").file("a/b", b"");
     let upper = layer().raw(Raw { mode: 0o1777, gid: 7, ..Raw::new(b'5', b"a/") }, b"");
     let found = found(&[lower, upper]);

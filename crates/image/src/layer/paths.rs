@@ -30,7 +30,7 @@ pub(super) enum Place {
     Directory(InodeId),
     /// Something on the way is not there.
     Missing,
-    /// Something on the way is no directory.
+    /// A component of the path is not a directory.
     Blocked,
 }
 

@@ -105,10 +105,10 @@ pub struct RootFs {
     pub diff_ids: Vec<Digest>,
 }
 
-/// What is no description of an image.
+/// Why a document does not describe an image that can be run.
 #[derive(Debug, thiserror::Error)]
 pub enum DocumentError {
-    #[error("its {what} is no JSON that was expected")]
+    #[error("its {what} is not JSON of the expected form")]
     Json { what: &'static str, source: serde_json::Error },
     #[error("its manifest has neither layers nor manifests")]
     Neither,
@@ -122,9 +122,9 @@ pub enum DocumentError {
     Layers { diff_ids: usize, layers: usize },
     #[error("it has {0} layers; {LAYERS_MAX} are allowed")]
     TooManyLayers(usize),
-    #[error("it is no image to run: its configuration is of type '{0}'")]
+    #[error("it cannot be run: its configuration has the type '{0}'")]
     NoImage(String),
-    #[error("it is no image to run: it is an artifact of type '{0}'")]
+    #[error("it cannot be run: it is an artifact of type '{0}'")]
     Artifact(String),
     #[error("its indexes lead to indexes more than {0} times")]
     Depth(usize),

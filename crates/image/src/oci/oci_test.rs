@@ -72,7 +72,7 @@ fn what_is_no_image_is_told_so() {
     let mut config = descriptor();
     config["mediaType"] = json!("application/vnd.cncf.helm.config.v1+json");
     let Ok(Document::Manifest(manifest)) = parse(&json!({ "config": config, "layers": [] })) else { panic!() };
-    assert!(manifest.check().unwrap_err().to_string().contains("no image to run"));
+    assert!(manifest.check().unwrap_err().to_string().contains("cannot be run"));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! A folder of the host as a root file system: read, never changed.
 //!
 //! Everything is opened through its folder and no symbolic link is followed. What belongs to the user who reads is the root
-//! user's in the image, unless that user is root: whoever unpacked a root file system without rights owns all of it.
+//! user's in the image, unless that user is root: a plain user who unpacked a root file system owns all of it.
 //! Sockets are left out, and attributes of what cannot be opened (links, devices).
 
 use std::collections::{BTreeMap, HashMap};

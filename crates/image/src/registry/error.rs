@@ -11,7 +11,7 @@ pub enum RegistryError {
     #[error("the registry '{host}' has no such image")]
     NotFound { host: String },
     #[error(
-        "the registry '{host}' wants to know who asks, or has no such image (status {status}): `docker login {host}` or `podman login {host}` first"
+        "the registry '{host}' requires a login, or has no such image (status {status}): `docker login {host}` or `podman login {host}` first"
     )]
     Refused { host: String, status: u16 },
     #[error("the registry '{host}' asks for a login in a way that is not known: '{asked}'")]
@@ -22,7 +22,7 @@ pub enum RegistryError {
     Status { host: String, status: u16 },
     #[error("what the registry '{host}' answers cannot be read")]
     Answer { host: String, source: std::io::Error },
-    #[error("what the registry '{host}' gives for a login is no token")]
+    #[error("the registry '{host}' answered the login without a token")]
     Token { host: String, source: serde_json::Error },
     #[error("what the registry '{host}' gives is not what it was asked for")]
     Wrong { host: String, source: WrongContent },

@@ -1,7 +1,7 @@
 //! A file system that is about to be opened: while a guard of it lives, its file keeps its name.
 //!
 //! A machine is told the path of its image and opens it later. In between, another process may remove the image; then its
-//! record goes at once, and its file as soon as no guard of it is left, by whoever prunes next. A machine that runs needs no
+//! record goes at once, and its file as soon as no guard of it is left, by the next prune. A machine that runs needs no
 //! guard, since it has the file open.
 
 use std::fs::File;
@@ -39,7 +39,7 @@ impl Guard {
     }
 }
 
-/// Removes a file system, unless somebody guards it. Says whether it is gone.
+/// Removes a file system, unless it is guarded. Returns whether it is gone.
 pub(super) fn remove(path: &Path) -> Result<bool, Error> {
     let file = match File::open(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(true),

@@ -7,7 +7,7 @@
 //! | `names.json` | which names lead to which digests |
 //! | `names.json.damaged` | names that could not be read; while it is there, no image is removed for want of a name |
 //! | `lock` | held (flock) while an image or a name appears or goes |
-//! | `*.part` | an image that is being made, held by its maker; whoever finds one that nobody holds may remove it |
+//! | `*.part` | an image that is being made, locked by its maker; any process that finds one unlocked may remove it |
 //!
 //! Every file is written under another name, synced and renamed, so that a reader finds all of it or nothing, whatever
 //! dies in between. The layers are not kept: what a guest needs is their sum.
@@ -104,7 +104,7 @@ impl Store {
         };
         let Some(record) = record else { return Ok(None) };
         let path = self.root_path(id, record.kind);
-        // Somebody may have removed the file by hand, or this image just now.
+        // The file may have been removed by hand, or this image just now.
         let Some(guard) = Guard::of(&path)? else { return Ok(None) };
         let root = RootFile { path, kind: record.kind };
         Ok(Some(Image { id: Some(id), root, config: record.config, guard: Some(guard) }))
@@ -245,7 +245,7 @@ impl Store {
         }
     }
 
-    /// The record goes first: without it, the rest is nobody's. A file that a starting machine guards stays until it is
+    /// The record goes first: without it, the rest is garbage. A file that a starting machine guards stays until it is
     /// pruned.
     fn remove_image(&self, id: Digest) -> Result<(), Error> {
         remove(&self.record_path(id))?;
@@ -255,7 +255,7 @@ impl Store {
         Ok(())
     }
 
-    /// Removes parts that nobody holds, and file systems without a record. Says how many bytes those had.
+    /// Removes parts that are not locked, and file systems without a record. Says how many bytes those had.
     fn remove_leftovers(&self) -> Result<u64, Error> {
         let mut bytes = 0_u64;
         for name in self.files()? {

@@ -12,7 +12,7 @@ use crate::digest::Digest;
 use crate::error::Error;
 use crate::reference::Reference;
 
-/// Nobody else changes names while this is held.
+/// The lock on all names: no other process changes any while it is held.
 #[derive(Debug)]
 pub(super) struct Lock(#[expect(dead_code, reason = "closing it lets go")] File);
 

@@ -23,7 +23,7 @@ pub(crate) struct Part {
 }
 
 impl Store {
-    /// Begins to make the image with this digest. Whoever makes the same image at the moment is waited for.
+    /// Begins to make the image with this digest. A process that makes the same image at the moment is waited for.
     pub(crate) fn begin(&self, id: Digest, watch: Watch<'_>) -> Result<Part, Error> {
         let path = self.part_path(&id.hex());
         loop {
@@ -36,7 +36,7 @@ impl Store {
                 locked => locked,
             }
             .map_err(|errno| Error::file("lock", &path)(errno.into()))?;
-            // Whoever had it before may have renamed or removed it.
+            // The holder before may have renamed or removed it.
             if is_at(&file, &path) {
                 file.set_len(0).map_err(Error::file("write", &path))?;
                 return Ok(Part { path, file, kept: false });
@@ -61,7 +61,7 @@ impl Store {
 
     /// Keeps what was made: from here on the image is there.
     pub(crate) fn keep(&self, mut part: Part, id: Digest, record: Record) -> Result<Image, Error> {
-        // No guest shall write into what others start from.
+        // A guest must not write into what others start from.
         let readonly = fs::Permissions::from_mode(0o444);
         let path = self.root_path(id, record.kind);
         // From the file's name to its record, so that prune sees both or neither.

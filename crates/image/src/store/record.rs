@@ -37,7 +37,7 @@ pub(super) fn read(path: &Path) -> Result<Option<Record>, Error> {
 /// Writes all of a file or nothing.
 pub(super) fn write_json(folder: &Path, name: &str, value: &impl Serialize) -> Result<(), Error> {
     let path = folder.join(name);
-    // Of this process, so that two do not write into one; what a dead one left is nobody's part and removed as such.
+    // Of this process, so that two do not write into one; what a dead one left is an abandoned part and removed as such.
     let part = folder.join(format!("{name}.{}.part", std::process::id()));
     let written = (|| {
         let mut text = serde_json::to_vec_pretty(value)?;

@@ -139,7 +139,7 @@ fn who_makes_the_same_image_waits_and_then_finds_it() {
 }
 
 #[test]
-fn an_image_that_is_removed_keeps_its_file_until_a_starting_machine_has_it() {
+fn a_removed_image_keeps_its_file_while_a_machine_starts() {
     let (_folder, store) = store();
     let id = imported(&store, "a");
     let starting = store.image(id).unwrap().unwrap();

@@ -21,7 +21,7 @@ pub const BLOCK: u64 = 512;
 /// more than 4 KiB.
 const EXTENSION_MAX: u64 = 1 << 20;
 
-/// What is no tar archive.
+/// Why bytes are not a valid tar archive.
 #[derive(Debug, thiserror::Error)]
 pub enum TarError {
     #[error("cannot read")]
@@ -30,7 +30,7 @@ pub enum TarError {
     Truncated,
     #[error("a header's checksum is wrong")]
     Checksum,
-    #[error("a header's number is no number")]
+    #[error("a numeric field of a header is invalid")]
     Number,
     #[error("its size is negative or beyond 8 EiB")]
     Size,

@@ -190,7 +190,7 @@ fn maps_of_sparse_files_that_lie_are_refused() {
 
 #[test]
 fn what_is_no_archive_is_told_so() {
-    assert_eq!(wrong(&[b'x'; 512]), "a header's number is no number");
+    assert_eq!(wrong(&[b'x'; 512]), "a numeric field of a header is invalid");
     let mut archive = Archive::new().file("x", b"").end();
     archive[0] = b'y';
     assert_eq!(wrong(&archive), "a header's checksum is wrong");

@@ -1,6 +1,6 @@
 //! The agent: one loop over all connections, their commands, and children that lost their parents.
 //!
-//! Nothing in it waits for anything but poll(2), so that whoever reads slowly holds up nobody else. Copies have threads of their
+//! Nothing in it waits for anything but poll(2), so that a slow reader does not hold up other sessions. Copies have threads of their
 //! own, since files cannot be polled.
 
 use std::io;
@@ -187,7 +187,7 @@ impl Agent {
         for _ in 0..MAX_ACCEPTED {
             let (Some(listener), true) = (&self.listener, self.sessions.len() < MAX_SESSIONS) else { return };
             match acceptfrom_with(listener, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK) {
-                // Closed, as if nobody listened.
+                // Closed, as a port without a listener is.
                 Ok((_, Some(peer))) if vsock::is_from_guest(&peer) => {}
                 Ok((fd, _)) => self.sessions.push(Session::new(Connection::accepted(fd))),
                 // A connection that its maker gave up already.

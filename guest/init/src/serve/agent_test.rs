@@ -129,7 +129,7 @@ fn what_is_not_there_is_127_and_what_does_not_run_126() {
 }
 
 #[test]
-fn output_left_in_the_pipe_comes_before_the_end_even_if_someone_keeps_the_pipe() {
+fn output_in_a_pipe_that_stays_open_comes_before_the_end() {
     let seen = ran(shell("sleep 1000 & head -c 300000 /dev/zero | tr '\\0' x; echo; echo $!"));
     let sleeper = seen.stdout.lines().nth(1).unwrap().parse().unwrap();
     kill_process(Pid::from_raw(sleeper).unwrap(), Signal::KILL).unwrap();
@@ -162,7 +162,7 @@ fn a_command_that_reads_nothing_still_hears_signals() {
 }
 
 #[test]
-fn more_input_than_the_window_is_a_mistake_and_all_that_was_taken_is_told() {
+fn input_beyond_the_window_is_an_error() {
     let (mut host, agent) = guest(Exec { stdin: true, ..shell("echo up; exec sleep 1000") }, None);
     host.await_output("up");
     host.send(&illico_protocol::Frame::Stdin(&vec![b'x'; STDIN_WINDOW as usize]));
@@ -182,7 +182,7 @@ fn nobody_reads_any_more_and_the_command_learns_of_it() {
 }
 
 #[test]
-fn a_terminal_has_a_size_and_changes_it_and_types_the_end_of_input() {
+fn a_terminal_has_a_size_and_an_end_of_input() {
     let size = WindowSize { rows: 24, columns: 80 };
     let script = "trap 'stty size; echo resized' WINCH; stty size; \
         until read line; do :; done; echo read $line; read more || tty >/dev/null && echo end on a tty";

@@ -13,7 +13,7 @@ fn of<'a>(env: &'a [(OsString, OsString)], name: &str) -> Vec<&'a str> {
 }
 
 #[test]
-fn what_every_program_expects_is_added_and_what_was_asked_for_stays() {
+fn expected_variables_are_added_and_given_ones_stay() {
     let env = environment(&exec(&[]), &user());
     assert_eq!((of(&env, "PATH"), of(&env, "HOME")), (vec![DEFAULT_PATH], vec!["/home/ada"]));
     assert!(of(&env, "TERM").is_empty());

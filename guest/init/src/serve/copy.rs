@@ -40,7 +40,7 @@ pub(crate) fn give(connection: Connection, path: Word) {
 }
 
 fn in_thread(connection: Connection, copy: impl FnOnce(&mut Blocking) -> io::Result<()> + Send + 'static) {
-    // Without a thread or a socket there is nobody to tell: the host sees that the connection closes.
+    // Without a thread or a socket no reason can be sent: the host sees that the connection closes.
     let _ = connection.into_blocking().map(|(fd, decoder, unsent)| {
         thread::Builder::new().spawn(move || {
             let mut stream = Blocking::new(fd, decoder);

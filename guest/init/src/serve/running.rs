@@ -87,7 +87,7 @@ impl Running {
                 if self.stdin.is_some() {
                     self.pending.extend_from_slice(data);
                 } else {
-                    // Nobody reads it any more, which is no reason to hold the host up.
+                    // The command has closed its input; the host must not wait for it.
                     self.took(data.len());
                 }
             }

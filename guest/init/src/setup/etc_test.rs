@@ -11,14 +11,14 @@ fn content(spec: &RunSpec, name: &str) -> String {
 }
 
 #[test]
-fn without_a_network_the_name_is_on_loopback_and_nobody_is_asked() {
+fn without_a_network_the_name_is_on_loopback() {
     assert_eq!(content(&spec(), "hostname"), "brave-otter\n");
     assert!(content(&spec(), "hosts").ends_with("127.0.1.1\tbrave-otter\n"));
     assert_eq!(content(&spec(), "resolv.conf"), "");
 }
 
 #[test]
-fn with_one_the_name_is_at_each_address_and_servers_are_listed_in_order() {
+fn with_a_network_the_name_is_at_each_address() {
     let network = Network {
         interface: "eth0".to_owned(),
         addresses: vec![Address { ip: "10.0.2.15".parse().unwrap(), prefix: 24 }],

@@ -13,7 +13,7 @@ use std::fs::File;
 use illico_protocol::Mount;
 use rustix::fs::syncfs;
 
-/// What must be written back before the guest is gone. Writing back what nobody can have written would cost a
+/// What must be written back before the guest is gone. Writing back a file system without writes would cost a
 /// request to the host for nothing.
 #[derive(Debug, Default)]
 pub(crate) struct Disks(Vec<File>);

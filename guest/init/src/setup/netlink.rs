@@ -78,7 +78,7 @@ pub(crate) fn raise(index: u32, mtu: Option<u32>) -> Vec<u8> {
     message(RTM_NEWLINK, 0, &body)
 }
 
-/// Gives the interface an address, which nobody else is asked about: the network has this guest and its host.
+/// Gives the interface an address, without duplicate address detection: the network has only this guest and its host.
 pub(crate) fn address(index: u32, address: Address) -> Vec<u8> {
     let mut body = vec![family(address.ip), address.prefix, IFA_F_NODAD, RT_SCOPE_UNIVERSE];
     body.extend(index.to_ne_bytes());

@@ -7,7 +7,7 @@
 //! `/tmp` are hidden. Their folders are marked opaque so that the kernel does not look for them below: each such look
 //! would be a request to the host.
 //!
-//! An initramfs is no mount that pivot_root(2) could move away: the new root is moved over it, as switch_root(8) does.
+//! An initramfs is not a mount that pivot_root(2) could move away: the new root is moved over it, as switch_root(8) does.
 
 use std::fs::{self, DirBuilder};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
