@@ -122,3 +122,20 @@ fn each_allowed_call_is_in_a_role_once_and_says_why() {
         }
     }
 }
+
+/// Rows of the table in the threat model, with a role in the first column and a number of calls in the third.
+#[test]
+fn the_threat_model_has_the_number_of_calls_of_each_role() {
+    let document = include_str!("../../../../docs/threat-model.md");
+    for role in Role::ALL {
+        let row = document.lines().find(|line| {
+            let cells: Vec<_> = line.split('|').map(str::trim).collect();
+            cells.len() == 6 && cells.get(1) == Some(&role.name())
+        });
+        let row = row.unwrap_or_else(|| panic!("no row for {role}"));
+        let number: usize = row.split('|').nth(3).unwrap().trim().parse().unwrap();
+        // The check of a debug build is in no release.
+        let calls = allowed(role).filter(|call| !call.why.starts_with("checks of a debug build"));
+        assert_eq!(calls.count(), number, "{role}");
+    }
+}
