@@ -45,8 +45,9 @@ const MANY: &str = r#"
 run -d --name m -- sleep 1000000 || exit 1
 pid=$(illico inspect m | sed -n 's/.*"pid": \([0-9]*\).*/\1/p')
 figures() {
-    echo $1 $(ls /proc/$pid/fd | wc -l) $(sed -n 's/^RssAnon: *\([0-9]*\) kB/\1/p' /proc/$pid/status) \
-        $(/bin/illico exec -u 0 m sh -c "ls /proc/1/fd | wc -l; sed -n 's/^RssAnon: *\([0-9]*\) kB/\1/p' /proc/1/status")
+    sleep 10 # a connection that is just closing keeps its descriptor until the guest's kernel has answered
+    echo $1 $(ls /proc/$pid/fd | wc -l) $(sed -n 's/^RssAnon:[^0-9]*\([0-9]*\) kB/\1/p' /proc/$pid/status) \
+        $(/bin/illico exec -u 0 m sh -c "ls /proc/1/fd | wc -l; sed -n 's/^RssAnon:[^0-9]*\([0-9]*\) kB/\1/p' /proc/1/status")
 }
 burst() { # how many at once
     rm -rf burst; mkdir burst
@@ -95,8 +96,9 @@ fn many_commands_together_and_in_a_row_leave_nothing_behind() {
         })
         .collect();
     let [before, burst, row] = ["before", "burst", "row"].map(|name| &figures[name]);
+    // Descriptors of the monitor and of init. One that stays of each command would be some hundred.
     for later in [burst, row] {
-        assert_eq!((later[0], later[2]), (before[0], before[2]), "descriptors of the monitor and of init: {figures:?}");
+        assert!(later[0] < before[0] + 10 && later[2] < before[2] + 10, "descriptors: {figures:?}");
     }
     // Heaps keep what they once needed; a leak of 100 bytes a command would be more in the long run.
     for index in [1, 3] {
