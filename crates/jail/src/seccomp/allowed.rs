@@ -58,6 +58,7 @@ const NO_EXEC: When = When::Without { arg: 2, bits: libc::PROT_EXEC as u32 };
 const EVERY: &[Allowed] = &[
     call!(futex, SYS_futex, When::Always, "locks, channels, and waiting for another thread"),
     call!(write, SYS_write, When::Always, "eventfds, and lines on standard error"),
+    call!(clock_gettime, SYS_clock_gettime, When::Always, "the time, on hosts whose clock is read by a system call"),
     call!(
         sendto,
         SYS_sendto,
