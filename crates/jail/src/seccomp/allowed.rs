@@ -58,6 +58,9 @@ const NO_EXEC: When = When::Without { arg: 2, bits: libc::PROT_EXEC as u32 };
 const EVERY: &[Allowed] = &[
     call!(futex, SYS_futex, When::Always, "locks, channels, and waiting for another thread"),
     call!(write, SYS_write, When::Always, "eventfds, and lines on standard error"),
+    call!(sched_yield, SYS_sched_yield, When::Always, "channels of the standard library, where two threads meet"),
+    call!(restart_syscall, SYS_restart_syscall, When::Always, "a wait with a time, after SIGSTOP and SIGCONT"),
+    call!(ppoll, SYS_ppoll, When::Always, "an output of the host that takes nothing now"),
     call!(clock_gettime, SYS_clock_gettime, When::Always, "the time, on hosts whose clock is read by a system call"),
     call!(
         sendto,
@@ -66,6 +69,7 @@ const EVERY: &[Allowed] = &[
         "a signal's handler, on whichever thread, tells the one that waits; never to an address"
     ),
     call!(mmap, SYS_mmap, NO_EXEC, "the heap, for what is large; never executable"),
+    call!(mremap, SYS_mremap, When::Always, "the heap, for what is large and grows"),
     call!(munmap, SYS_munmap, When::Always, "the heap; the signal stack of a thread that ends"),
     call!(brk, SYS_brk, When::Always, "the heap"),
     call!(madvise, SYS_madvise, When::Always, "the stack of a thread that ends; pages that are given back"),
@@ -119,7 +123,6 @@ const LOOP: &[Allowed] = &[
     ),
     call!(getrandom, SYS_getrandom, When::Always, "the entropy device; seeds of hash tables"),
     call!(mprotect, SYS_mprotect, NO_EXEC, "the heap"),
-    call!(sched_yield, SYS_sched_yield, When::Always, "polling a queue"),
 ];
 
 const DEVICES: &[Allowed] = &[
@@ -140,6 +143,7 @@ const QUEUE: &[Allowed] = &[
     call!(preadv2, SYS_preadv2, When::Always, "disks without io_uring"),
     call!(pwritev, SYS_pwritev, When::Always, "disks without io_uring"),
     call!(pwritev2, SYS_pwritev2, When::Always, "disks without io_uring; data that must be stable"),
+    call!(pwrite64, SYS_pwrite64, When::Always, "disks: zeros, where the file system has no call for them"),
     call!(fallocate, SYS_fallocate, When::Always, "disks: discard and write zeroes"),
     call!(fdatasync, SYS_fdatasync, When::Always, "disks and pmem: flush"),
     call!(fsync, SYS_fsync, When::Always, "disks and pmem: flush"),
@@ -231,7 +235,6 @@ const CONTROL: &[Allowed] = &[
         "the end of passt, whose ports are free then"
     ),
     call!(mprotect, SYS_mprotect, NO_EXEC, "the heap"),
-    call!(mremap, SYS_mremap, When::Always, "the heap"),
     call!(getrandom, SYS_getrandom, When::Always, "seeds of hash tables"),
     call!(clock_nanosleep, SYS_clock_nanosleep, When::Always, "waiting for another process at the machine's folder"),
     call!(openat, SYS_openat, When::Always, "how the machine ended, in its folder"),
