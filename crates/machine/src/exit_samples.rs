@@ -1,4 +1,4 @@
-//! Exits as time goes on: a thread of its own reads, every now and then, the counters that are there anyway.
+//! Exits over time: a thread of its own reads at intervals the counters that are kept anyway.
 //!
 //! So a timeline costs the vCPUs nothing: they count as ever. The number of samples is bounded; when they are
 //! all taken, every second one is dropped and the thread looks half as often.
@@ -15,10 +15,10 @@ use crate::kvm::{StatsReader, Vm};
 use crate::spans::Spans;
 use crate::threads::{self, Role};
 
-/// How often it looks at first.
+/// The interval at first.
 const FIRST_INTERVAL: Duration = Duration::from_millis(2);
 /// Samples at most.
-const MOST: usize = 512;
+const MAX_SAMPLES: usize = 512;
 
 /// Reasons that are sampled: words of docs/exits.md, in the order of the table. Of all vCPUs together, so that kicks, which
 /// are known by queue, have their place among them.
@@ -46,7 +46,7 @@ pub struct Sample {
     pub at: u64,
     /// All exits by [`REASONS`].
     pub reasons: [u64; REASONS.len()],
-    /// Exits that came up, by who answered: [`Party::FIXED`], then devices.
+    /// Exits that came up, by [`Party`]: those of [`Party::FIXED`], then devices.
     pub parties: Vec<u64>,
     /// Nanoseconds that vCPUs were halted for.
     pub halted: u64,
@@ -63,7 +63,7 @@ pub struct ExitSamples {
     pub pages: Option<(u64, u64)>,
 }
 
-/// The thread that looks.
+/// The thread that takes samples.
 #[derive(Debug)]
 pub struct Sampler {
     stop: Sender<()>,
@@ -71,7 +71,7 @@ pub struct Sampler {
 }
 
 impl Sampler {
-    /// Starts looking at these vCPUs of this machine, whose devices have these names and queues these kicks.
+    /// Starts sampling these vCPUs of this machine, whose devices have these names and queues these kicks.
     pub fn start(
         vm: Option<Arc<Vm>>,
         vcpus: Vec<(Arc<VcpuExits>, Option<StatsReader>)>,
@@ -83,10 +83,10 @@ impl Sampler {
         let fixed = Party::FIXED.into_iter().map(|party| party.name().to_owned());
         let parties: Vec<String> = fixed.chain(devices).collect();
         let body = move || {
-            let (mut interval, mut samples) = (FIRST_INTERVAL, Vec::with_capacity(MOST + 1));
+            let (mut interval, mut samples) = (FIRST_INTERVAL, Vec::with_capacity(MAX_SAMPLES + 1));
             loop {
                 samples.push(look(spans.now(), &vcpus, parties.len(), &kicks));
-                if samples.len() == MOST {
+                if samples.len() == MAX_SAMPLES {
                     thin(&mut samples);
                     interval *= 2;
                 }
@@ -103,7 +103,7 @@ impl Sampler {
         Ok(Self { stop, thread })
     }
 
-    /// Looks once more and gives what there is.
+    /// Takes a last sample and returns all of them.
     pub fn stop(self) -> ExitSamples {
         let _ = self.stop.send(());
         self.thread.join().unwrap_or_default()

@@ -7,7 +7,7 @@ use illico_memory::{Counter, Counters};
 
 use crate::arch::{Part, PlatformAccess};
 
-/// Who answered an exit.
+/// What answered an exit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Party {
     /// The port or address is unclaimed.

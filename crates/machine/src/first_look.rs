@@ -11,7 +11,7 @@ use illico_virtio::complaints::say;
 
 use crate::kvm::Vm;
 
-/// A page, or several in a row, that the guest shall see read-only.
+/// A page, or several in a row, that the guest sees read-only.
 #[derive(Debug)]
 pub struct FirstLook {
     vm: Arc<Vm>,

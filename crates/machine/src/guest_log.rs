@@ -13,7 +13,7 @@
 //! the text, are blocks. It is all the guest's to forge: what comes out is a list of bounded size with nothing promised
 //! about its content, and what it takes to find it is bounded by [`MAX_LOOKS`], whatever the guest left in its memory.
 
-#![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::arithmetic_side_effects)]
+#![deny(clippy::arithmetic_side_effects)]
 
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -44,22 +44,22 @@ pub fn places(ram: &Ram, kernel: Vec<Range>, command_line: &str) -> Vec<Range> {
 pub struct Record {
     /// Nanoseconds by the guest's clock.
     pub at: u64,
-    /// What it says, at most `LONGEST` bytes of it.
+    /// What it says, at most `MAX_TEXT` bytes of it.
     pub text: Vec<u8>,
 }
 
 /// How much of the end of memory is searched for a log.
 const MAX_AT_THE_END: u64 = 64 << 20;
 /// Bytes of a line that are kept.
-const LONGEST: usize = 200;
+const MAX_TEXT: usize = 200;
 /// `sizeof(struct printk_info)`
 const INFO: usize = 88;
 /// Records at most.
-const MOST: usize = 1 << 15;
+const MAX_RECORDS: usize = 1 << 15;
 /// Infos in a row that cannot be chance.
 const RUN: u64 = 16;
 /// What is looked at of any one range.
-const MOST_BYTES: u64 = 128 << 20;
+const MAX_BYTES: u64 = 128 << 20;
 /// Counts of records that kernels are built with: 2^LOG_BUF_SHIFT bytes, 32 for each.
 const COUNT_BITS: std::ops::RangeInclusive<u32> = 7..=16;
 /// Bytes by which a block may be longer than its text: what was cut off its end, and alignment.
@@ -115,7 +115,7 @@ fn find_within(ram: &Ram, ranges: &[Range], budget: &Budget) -> Vec<Record> {
 }
 
 fn image(ram: &Ram, range: Range) -> Option<Vec<u8>> {
-    let len = range.end.saturating_sub(range.start).min(MOST_BYTES);
+    let len = range.end.saturating_sub(range.start).min(MAX_BYTES);
     let mut bytes = vec![0; usize::try_from(len).ok()?];
     ram.read(GuestAddress(range.start), &mut bytes).ok()?;
     Some(bytes)
@@ -192,7 +192,7 @@ impl<'a> Blocks<'a> {
             expected = self.next(place, info.len, next);
             let start = at.saturating_add(8);
             let text =
-                self.images.get(image).and_then(|image| image.get(start..start.checked_add(info.len.min(LONGEST))?));
+                self.images.get(image).and_then(|image| image.get(start..start.checked_add(info.len.min(MAX_TEXT))?));
             records.extend(text.map(|text| Record { at: info.at, text: text.to_vec() }));
         }
         records
@@ -219,7 +219,7 @@ fn follows(image: &[u8], at: usize, seq: u64, budget: &Budget) -> bool {
 fn run(image: &[u8], at: usize, budget: &Budget) -> Vec<Info> {
     let mut infos = Vec::new();
     let Some(mut at) = at.checked_sub(INFO) else { return infos };
-    while infos.len() < MOST
+    while infos.len() < MAX_RECORDS
         && budget.spend()
         && let (Some(seq), Some(time), Some(rest)) =
             (word(image, at), word(image, at.saturating_add(8)), word(image, at.saturating_add(16)))

@@ -51,7 +51,7 @@ fn a_line_whose_text_was_written_over_is_left_out() {
 }
 
 #[test]
-fn numbers_that_look_like_ids_mislead_nobody() {
+fn numbers_that_look_like_ids_are_not_taken_for_ids() {
     let lines = lines();
     let ram = guest(&borrowed(&lines));
     for n in 0..40 {
@@ -80,7 +80,7 @@ fn lengths_that_lie_are_cut() {
     let lines = lines();
     let ram = guest(&borrowed(&lines));
     ram.write(GuestAddress(BASE + 0x1000 + INFO as u64 + 16), &u16::MAX.to_le_bytes()).unwrap();
-    assert!(find(&ram, &[RANGE]).iter().all(|record| record.text.len() <= LONGEST));
+    assert!(find(&ram, &[RANGE]).iter().all(|record| record.text.len() <= MAX_TEXT));
 }
 
 /// What finding the log takes, and how many records it has.
@@ -128,6 +128,6 @@ proptest! {
         for (at, value) in edits {
             ram.write(GuestAddress(BASE + 0x1000 + 8 * at), &value.to_le_bytes()).unwrap();
         }
-        prop_assert!(find(&ram, &[RANGE]).iter().all(|record| record.text.len() <= LONGEST));
+        prop_assert!(find(&ram, &[RANGE]).iter().all(|record| record.text.len() <= MAX_TEXT));
     }
 }

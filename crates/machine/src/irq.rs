@@ -9,18 +9,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use illico_virtio::complaints::Complaints;
-use illico_virtio::interrupt::signal;
-use illico_virtio::transport::pci::{Message, Vectors};
+use illico_virtio::interrupt::{MsiMessage, signal};
+use illico_virtio::transport::pci::Vectors;
 use vmm_sys_util::eventfd::{EFD_NONBLOCK, EventFd};
 
-use crate::kvm::{KvmError, MsiMessage, Vm};
+use crate::kvm::{KvmError, Vm};
 
 /// All GSIs of a machine: first the pins of the IOAPIC, then the vectors of each device.
 #[derive(Debug)]
 pub struct Irqs {
     vm: Arc<Vm>,
     lines: Vec<Line>,
-    routes: Mutex<Vec<Option<Message>>>,
+    routes: Mutex<Vec<Option<MsiMessage>>>,
     complaints: Complaints,
 }
 
@@ -46,7 +46,7 @@ impl Irqs {
         }
     }
 
-    /// The eventfd of a GSI, for whoever signals it without us.
+    /// The eventfd of a GSI, for a device that signals it directly.
     pub fn event(&self, gsi: u32) -> io::Result<EventFd> {
         let line = self.lines.get(gsi as usize).ok_or(io::ErrorKind::NotFound)?;
         line.event.try_clone()
@@ -59,14 +59,14 @@ impl Irqs {
     /// Gives a GSI a message, or masks it.
     ///
     /// KVM can refuse only for want of memory or for a message that does not exist on this host; the
-    /// guest then hears nothing of this GSI, which is said once.
-    pub fn route(&self, gsi: u32, message: Option<Message>) {
+    /// guest then gets no interrupts of this GSI, which is logged.
+    pub fn route(&self, gsi: u32, message: Option<MsiMessage>) {
         if let Err(error) = self.try_route(gsi, message) {
             self.complaints.tell(|| format!("GSI {gsi} stays silent: {error}"));
         }
     }
 
-    fn try_route(&self, gsi: u32, message: Option<Message>) -> Result<(), KvmError> {
+    fn try_route(&self, gsi: u32, message: Option<MsiMessage>) -> Result<(), KvmError> {
         let Some(line) = self.lines.get(gsi as usize) else { return Ok(()) };
         let mut routes = self.routes.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(route) = routes.get_mut(gsi as usize) else { return Ok(()) };
@@ -74,13 +74,12 @@ impl Irqs {
             if !line.masked.swap(true, Ordering::AcqRel) {
                 self.vm.drop_irqfd(&line.event, gsi)?;
             }
-            // The route stays in KVM's table: nobody signals it, and a table less is a table not set.
+            // The route stays in KVM's table, where it is never signalled: leaving it saves one KVM_SET_GSI_ROUTING.
             return Ok(());
         }
         if *route != message {
             *route = message;
-            let table: Vec<_> =
-                (0..).zip(routes.iter()).filter_map(|(gsi, route)| route.map(|route| (gsi, msi(route)))).collect();
+            let table: Vec<_> = (0..).zip(routes.iter()).filter_map(|(gsi, route)| Some((gsi, (*route)?))).collect();
             self.vm.set_routes(&table)?;
         }
         if line.masked.load(Ordering::Acquire) {
@@ -89,10 +88,6 @@ impl Irqs {
         }
         Ok(())
     }
-}
-
-fn msi(message: Message) -> MsiMessage {
-    MsiMessage { address: message.address, data: message.data }
 }
 
 /// The MSI-X vectors of one device: a run of GSIs.
@@ -113,7 +108,7 @@ impl Vectors for DeviceVectors {
         self.irqs.is_masked(self.first + u32::from(vector))
     }
 
-    fn route(&self, vector: u16, message: Option<Message>) {
+    fn route(&self, vector: u16, message: Option<MsiMessage>) {
         self.irqs.route(self.first + u32::from(vector), message);
     }
 }

@@ -5,6 +5,9 @@
 //! control loop, which ends the machine and serves no device, on the calling thread. All threads start in [`threads`].
 //! [`exits`] counts, [`report`] presents the counts.
 
+#![deny(unsafe_code)]
+#![warn(missing_docs)]
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests start threads as they like"))]
 
 pub mod arch;

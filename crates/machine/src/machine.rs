@@ -59,7 +59,7 @@ pub struct History {
     pub(crate) log_places: Vec<boot::range::Range>,
 }
 
-/// What is looked at of a device while it runs and afterwards.
+/// The counters of a device, read while it runs and afterwards.
 #[derive(Debug)]
 pub struct Seen {
     /// Its name.
@@ -78,7 +78,7 @@ impl Seen {
             let counters = &port.counters;
             QueueReport {
                 queue,
-                // The value of the eventfd, read once: nobody reads it on the data path.
+                // The value of the eventfd, read once: the data path never reads it.
                 kicks: port.kick.read().unwrap_or(0),
                 interrupts: counters.interrupts.get(),
                 suppressed: counters.suppressed.get(),
@@ -248,7 +248,7 @@ impl Machine {
             let log = spans.timed("read the guest's log", || guest_log::find(&ram, &log_places));
             Timeline { guest_clock_zero, log, exits }
         });
-        // Nobody waits for the threads of loops: nothing of the guest is left on them, or they are left behind.
+        // The threads of loops are not waited for: nothing of the guest is left on them, or they are left behind.
         main_thread.stop();
         loops.iter().for_each(LoopHandle::stop);
         drop(sockets);

@@ -40,7 +40,7 @@ impl Ecam {
         Ok(Self(Mapping::anonymous(ECAM_SIZE as usize, Pages::Small)?))
     }
 
-    /// Makes every device read as all ones, which says that nobody is there, but for the first
+    /// Makes every device read as all ones, which means that it is absent, but for the first
     /// `functions` after the host bridge's place.
     fn leave_out_all_but(&self, functions: usize) {
         // Only function 0 of each device is ever looked at: a second one needs a bit in the first.

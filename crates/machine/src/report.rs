@@ -42,7 +42,7 @@ pub struct Report {
     pub schema: Word,
     /// One for each vCPU.
     pub vcpus: Vec<VcpuReport>,
-    /// Exits that came up to the monitor, by who answered; rows without exits are left out.
+    /// Exits that came up to the monitor, by what answered; rows without exits are left out.
     pub monitor: Vec<MonitorRow>,
     /// One for each VirtIO device.
     pub devices: Vec<DeviceReport>,

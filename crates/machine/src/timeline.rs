@@ -1,4 +1,4 @@
-//! What a machine tells of its time when it has ended, beside the spans of the monitor: how the guest's clock stands to
+//! What is known of a machine's time when it has ended, beside the spans of the monitor: how the guest's clock stands to
 //! the host's, what its kernel logged, and exits as they went on.
 
 use std::time::Instant;
@@ -10,7 +10,7 @@ use crate::spans::Spans;
 /// How often the two clocks are read to pair them.
 const PAIRS: usize = 5;
 
-/// What a machine tells of its time.
+/// What is known of a machine's time when it has ended.
 #[derive(Debug, Clone, Default)]
 pub struct Timeline {
     /// When the guest's kvm-clock read 0, in nanoseconds on the axis of the spans.

@@ -18,9 +18,9 @@ pub struct VcpuThread {
     pub index: u8,
     /// The vCPU itself, which belongs to the thread.
     pub vcpu: Vcpu,
-    /// Who answers.
+    /// The devices that answer its exits.
     pub bus: Arc<Bus>,
-    /// Where a guest that resets has left the mark that says why.
+    /// Guest memory: a guest that resets leaves the warm boot mark there.
     pub ram: Ram,
     /// Where exits are counted.
     pub exits: Arc<VcpuExits>,

@@ -1,30 +1,30 @@
-//! Lines on the host about what a guest does: a few, and none that could stop the machine.
+//! Rate-limited log lines about guest misbehaviour; logging never panics.
 //!
-//! A guest breaks a ring, or moves a BAR onto another one, as often as it likes; it shall not fill a log
+//! A guest breaks a ring, or moves a BAR onto another one, as often as it likes, and must not fill a log
 //! with that. How a line reaches standard error, and that no reader of it holds up the machine: `illico_memory::voice`.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
 pub use illico_memory::voice::say;
 
-/// How many complaints of one kind are told.
+/// How many lines of one kind are logged.
 const TOLD: u32 = 8;
 
-/// Complaints of one kind about one device.
+/// Log lines of one kind about one device.
 #[derive(Debug, Default)]
 pub struct Complaints {
     made: AtomicU32,
 }
 
 impl Complaints {
-    /// Tells one more on standard error, unless there were enough.
+    /// Logs one more on standard error, unless the limit is reached.
     pub fn tell(&self, line: impl FnOnce() -> String) {
         if let Some(line) = self.next(line) {
             say(&line);
         }
     }
 
-    /// The line, if it is to be told.
+    /// The line, if it is below the limit.
     fn next(&self, line: impl FnOnce() -> String) -> Option<String> {
         let more = |made: u32| (made < TOLD).then_some(made + 1);
         let before = self.made.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).ok()?;

@@ -50,7 +50,7 @@ const QUEUE_SIZE: u16 = 8;
 
 /// Bytes a request at most: the rest of a longer buffer comes back unfilled, which § 5.4.6 allows.
 /// With the size of the queue it bounds one turn on the loop, whatever a guest asks for.
-const MOST: usize = 64 << 10;
+const MAX_REQUEST: usize = 64 << 10;
 
 /// What this device is.
 const KIND: Kind = Kind { id: 4, name: "entropy", pci_class: [0xff, 0x00, 0x00] };
@@ -109,7 +109,7 @@ impl Device for Entropy {
 struct Filler {
     queue: Queue,
     source: Arc<File>,
-    /// What of a request is beyond [`MOST`].
+    /// What of a request is beyond [`MAX_REQUEST`].
     beyond: Buffers,
 }
 
@@ -123,7 +123,7 @@ impl Filler {
         self.queue.disable_kicks();
         for _ in 0..QUEUE_SIZE {
             let Some(mut chain) = self.queue.pop()? else { break };
-            let length = chain.writable.len().min(MOST);
+            let length = chain.writable.len().min(MAX_REQUEST);
             self.beyond.clear();
             chain.writable.split_off(length, &mut self.beyond).map_err(|error| Fault::new(error.to_string()))?;
             let written = fill(&chain.writable, &self.source)?;
@@ -138,7 +138,7 @@ fn fill(buffers: &Buffers, source: &File) -> Result<u32, Fault> {
     loop {
         match buffers.read_from(source.as_fd(), None) {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            // At most MOST, so it fits.
+            // At most MAX_REQUEST, so it fits.
             Ok(length) => return Ok(length as u32),
             Err(error) => return Err(Fault::new(format!("reading {SOURCE}: {error}"))),
         }

@@ -28,12 +28,12 @@ fn every_buffer_of_a_request_is_filled_from_the_source() {
 #[test]
 fn a_long_request_is_filled_to_the_bound_and_no_further() {
     let mut bench = bench(&bytes(1 << 20));
-    bench.drivers[0].add(&[Part::Writable(MOST - 1), Part::Writable(1000)]).unwrap();
+    bench.drivers[0].add(&[Part::Writable(MAX_REQUEST - 1), Part::Writable(1000)]).unwrap();
     bench.workers[0].ready(0).unwrap();
     let used = bench.drivers[0].take_used().unwrap();
-    assert_eq!(used.written as usize, MOST);
-    assert_eq!(used.data[..MOST], bytes(MOST));
-    assert_eq!(used.data[MOST..], [0; 999], "nothing is written that is not reported");
+    assert_eq!(used.written as usize, MAX_REQUEST);
+    assert_eq!(used.data[..MAX_REQUEST], bytes(MAX_REQUEST));
+    assert_eq!(used.data[MAX_REQUEST..], [0; 999], "nothing is written that is not reported");
 }
 
 #[test]

@@ -120,7 +120,7 @@ struct Member {
     faulted: bool,
 }
 
-/// The loop itself; `run` it on the thread that it shall live on.
+/// The loop itself; `run` it on the thread that serves it.
 pub struct EventLoop {
     epoll: Epoll,
     wake: Arc<EventFd>,
@@ -148,7 +148,7 @@ pub struct Attached {
     handle: LoopHandle,
 }
 
-/// Ids are never used twice, so an event of a worker that has gone finds nobody.
+/// Ids are never used twice, so an event of a worker that has gone is dropped.
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 const WAKE: u64 = 0;
 const SOURCE_BITS: u32 = 16;
@@ -327,7 +327,7 @@ impl LoopHandle {
     }
 
     fn send(&self, command: Command) {
-        // A loop that has ended stopped its workers: there is nobody left to tell.
+        // A loop that has ended stopped its workers: no worker is left to be told.
         let _ = self.sender.send(command);
         crate::interrupt::signal(&self.wake);
     }

@@ -86,7 +86,7 @@ fn a_fault_is_told_once_and_the_worker_not_called_again() {
     event_loop.add(Box::new(bell), Box::new(on_fault)).unwrap();
     event_loop.run().unwrap();
     assert_eq!(rings.load(Ordering::SeqCst), 1);
-    assert!(handle.attach(Box::new(Silent), Box::new(|_| {})).is_err(), "a loop that has ended takes nobody");
+    assert!(handle.attach(Box::new(Silent), Box::new(|_| {})).is_err(), "a loop that has ended takes no worker");
 }
 
 struct Silent;

@@ -10,7 +10,7 @@ use vmm_sys_util::eventfd::EventFd;
 pub struct Interrupt(Option<Arc<dyn Fn() + Send + Sync>>);
 
 impl Interrupt {
-    /// One that nobody hears.
+    /// A no-op interrupt.
     pub fn none() -> Self {
         Self(None)
     }
@@ -31,6 +31,15 @@ impl Interrupt {
             raise();
         }
     }
+}
+
+/// A message-signalled interrupt: a write that a device would make to an interrupt controller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct MsiMessage {
+    /// Where it is written; on x86 it names the local APIC.
+    pub address: u64,
+    /// What is written; on x86 the vector, and how it is delivered.
+    pub data: u32,
 }
 
 /// Adds one to an eventfd. The write fails only where the counter would overflow, with 2^64 - 2

@@ -2,8 +2,10 @@
 //!
 //! What a guest wrote is copied once and checked once. A ring that breaks the rules fails its device
 //! (`DEVICE_NEEDS_RESET`) and nothing else. Nothing here knows KVM: a device is given queues, an
-//! interrupt for each, and a place on an event loop, and does not see who made them.
+//! interrupt for each, and a place on an event loop, and does not know where they come from.
 
+#![warn(missing_docs)]
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests start threads as they like"))]
 #![deny(unsafe_code)]
 

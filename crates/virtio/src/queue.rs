@@ -16,6 +16,26 @@ use crate::ring::split::{SplitRing, passes};
 use crate::spec::feature;
 use crate::trace::Tracer;
 
+/// Which half of a 64-bit value a driver writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Half {
+    /// Bits 0 to 31.
+    Low,
+    /// Bits 32 to 63.
+    High,
+}
+
+/// Which address of a queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Area {
+    /// The descriptor table.
+    Table,
+    /// The available ring.
+    Available,
+    /// The used ring.
+    Used,
+}
+
 /// The registers of a queue before the device runs, § 4.1.4.3 and § 4.2.2.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QueueSetup {
@@ -72,6 +92,20 @@ pub struct Wiring {
 }
 
 impl QueueSetup {
+    /// Sets half of an address.
+    pub fn write_address(&mut self, area: Area, half: Half, value: u32) {
+        let address = match area {
+            Area::Table => &mut self.table,
+            Area::Available => &mut self.available,
+            Area::Used => &mut self.used,
+        };
+        let value = u64::from(value);
+        *address = GuestAddress(match half {
+            Half::Low => address.0 & !0xffff_ffff | value,
+            Half::High => address.0 & 0xffff_ffff | value << 32,
+        });
+    }
+
     /// Registers after a reset.
     pub fn new(max_size: u16) -> Self {
         let zero = GuestAddress(0);

@@ -80,7 +80,7 @@ fn the_driver_says_at_which_index_it_wants_an_interrupt() {
 }
 
 #[test]
-fn a_kick_is_asked_for_only_while_nobody_looks() {
+fn a_kick_is_asked_for_only_while_not_polling() {
     for features in [0, EVENT_IDX] {
         let (mut driver, mut queue) = pair(features);
         queue.disable_kicks();

@@ -3,7 +3,7 @@
 //! It keeps rules of its own (a descriptor is free or in use), so that it is a second view of the ring
 //! and not a mirror of the device's.
 
-#![allow(clippy::unwrap_used, clippy::missing_panics_doc)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "for tests, which fail by a panic")]
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;

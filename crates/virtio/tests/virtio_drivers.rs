@@ -9,7 +9,8 @@ use std::sync::{Arc, Mutex};
 
 use illico_memory::{GuestAddress, Layout, Mapping, Pages, Ram, Window};
 use illico_virtio::entropy::{Entropy, EntropySpec};
-use illico_virtio::transport::pci::{BAR_MEMORY, BAR_SIZE, Message, PciTransport, Vectors};
+use illico_virtio::interrupt::MsiMessage;
+use illico_virtio::transport::pci::{BAR_MEMORY, BAR_SIZE, PciTransport, Vectors};
 use virtio_drivers::transport::pci::bus::{BarInfo, ConfigurationAccess, DeviceFunction, MemoryBarType, PciRoot};
 use virtio_drivers::transport::pci::{PciTransport as TheirTransport, virtio_device_type};
 use virtio_drivers::transport::{DeviceStatus, DeviceType, Transport};
@@ -29,7 +30,7 @@ impl Vectors for NoVectors {
         true
     }
 
-    fn route(&self, _vector: u16, _message: Option<Message>) {}
+    fn route(&self, _vector: u16, _message: Option<MsiMessage>) {}
 }
 
 /// One bus with one function: loads are memory, stores exit.

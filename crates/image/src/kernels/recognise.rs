@@ -19,16 +19,16 @@ const VERSION_OFFSET: usize = 0x20e;
 /// The offset counts from the end of the boot sector.
 const BOOT_SECTOR: usize = 0x200;
 /// The setup code, with the version string in it, is 64 sectors at most, and its sector.
-const SETUP_MOST: u64 = 65 * 512;
+const MAX_SETUP: u64 = 65 * 512;
 const BANNER: &[u8] = b"Linux version ";
 /// e_machine of x86-64.
 const EM_X86_64: [u8; 2] = [62, 0];
-const RELEASE_MOST: usize = 128;
+const MAX_RELEASE: usize = 128;
 
 /// The release, or `None` if it is no kernel.
 pub(super) fn release(file: &File) -> io::Result<Option<String>> {
     let mut start = Vec::new();
-    file.take(SETUP_MOST).read_to_end(&mut start)?;
+    file.take(MAX_SETUP).read_to_end(&mut start)?;
     if start.get(SETUP_MAGIC.0..).is_some_and(|rest| rest.starts_with(SETUP_MAGIC.1)) {
         return Ok(of_bzimage(&start));
     }
@@ -54,7 +54,7 @@ fn of_elf(start: Vec<u8>, mut file: &File) -> io::Result<Option<String>> {
             return Ok(Some(release));
         }
         drop(releases);
-        let keep = window.len().saturating_sub(BANNER.len().saturating_add(RELEASE_MOST));
+        let keep = window.len().saturating_sub(BANNER.len().saturating_add(MAX_RELEASE));
         window.drain(..keep);
         if (&mut file).take(STEP).read_to_end(&mut window)? == 0 {
             return Ok(None);
@@ -96,8 +96,8 @@ const fn steps() -> [u8; 256] {
 
 /// The word that begins here and ends with a space.
 fn token(bytes: &[u8]) -> Option<String> {
-    let word = bytes.get(..RELEASE_MOST.min(bytes.len()))?.split(|&byte| byte == b' ' || byte == 0).next()?;
-    let is_whole = word.len() < RELEASE_MOST.min(bytes.len());
+    let word = bytes.get(..MAX_RELEASE.min(bytes.len()))?.split(|&byte| byte == b' ' || byte == 0).next()?;
+    let is_whole = word.len() < MAX_RELEASE.min(bytes.len());
     (is_whole && !word.is_empty() && word.iter().all(u8::is_ascii_graphic))
         .then(|| String::from_utf8_lossy(word).into_owned())
 }

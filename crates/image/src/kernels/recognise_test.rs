@@ -30,7 +30,7 @@ fn a_bzimage_says_its_release_in_its_header() {
 
 #[test]
 fn an_elf_says_it_in_its_banner_wherever_that_is() {
-    for offset in [100, (1 << 20) + SETUP_MOST as usize - 8, 3 << 20] {
+    for offset in [100, (1 << 20) + MAX_SETUP as usize - 8, 3 << 20] {
         let mut elf = b"\x7fELF\x02\x01\x01".to_vec();
         elf.resize(64, 0);
         elf[18] = 62;

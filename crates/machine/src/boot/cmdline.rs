@@ -85,7 +85,7 @@ pub const DEFAULTS: &[DefaultWord] = &[
     default(
         "reserve=0xcf8,8",
         When::Pci,
-        "nobody is at ports CF8 to CFF: a kernel that finds them taken does not probe them",
+        "ports CF8 to CFF are unclaimed: a kernel that finds them reserved does not probe them",
     ),
     default("pci=off", When::NoPci, "there is no PCI bus: no probing for one through ports CF8 to CFF"),
     default(
@@ -113,6 +113,7 @@ const fn default(word: &'static str, when: When, reason: &'static str) -> Defaul
 
 /// Why words cannot go on the command line.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages say what the variants and fields are")]
 pub enum CommandLineError {
     /// Linux would cut it off.
     #[error("it has {len} bytes, {defaults} of them defaults, and Linux reads {most} at most")]

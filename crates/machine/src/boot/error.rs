@@ -1,4 +1,4 @@
-//! Why a guest could not be loaded, told to the person who gave the options.
+//! Why a guest could not be loaded.
 
 use illico_memory::OutOfRam;
 
@@ -7,6 +7,7 @@ use super::initrd::InitrdError;
 
 /// Why a guest could not be loaded.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages say what the variants and fields are")]
 pub enum LoadError {
     /// The ELF file cannot be booted.
     #[error("cannot boot this kernel")]

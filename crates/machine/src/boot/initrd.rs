@@ -18,6 +18,7 @@ const MIB: u64 = 1 << 20;
 
 /// Why there is no initrd in guest memory.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the messages say what the variants and fields are")]
 pub enum InitrdError {
     #[error("the file is empty; give a cpio archive, or leave it out")]
     Empty,

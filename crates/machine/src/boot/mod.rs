@@ -71,7 +71,7 @@ pub struct Loaded {
 
 /// Loads a guest into RAM that is still zero, and says how to enter it.
 pub fn load(ram: &Ram, sources: &Sources<'_>) -> Result<Loaded, LoadError> {
-    if places::low_ram_end(ram) < places::LEAST_RAM {
+    if places::low_ram_end(ram) < places::MIN_RAM {
         return Err(LoadError::Memory { bytes: ram.size() });
     }
     let elf = load_kernel(ram, sources)?;

@@ -1,4 +1,4 @@
-//! What the thread of a vCPU and those who kick it share.
+//! State that a vCPU's thread shares with the threads that kick it.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use super::Vm;
 use super::inside::Inside;
 use super::run_page::RunPage;
 
-/// What a vCPU shares with those who kick it.
+/// What a vCPU shares with its kicks.
 pub(super) struct Core {
     pub(super) page: RunPage,
     pub(super) inside: Inside,

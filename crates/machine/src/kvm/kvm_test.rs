@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::thread;
 
 use illico_memory::{GuestAddress, Layout, Mapping, Pages, Ram};
+use illico_virtio::interrupt::MsiMessage;
 use vmm_sys_util::eventfd::{EFD_NONBLOCK, EventFd};
 
 use super::*;

@@ -3,6 +3,8 @@
 //!
 //! Follows Documentation/virt/kvm/api.rst of Linux 6.12. There is no trait over hypervisors, because there is one.
 
+#![allow(unsafe_code)]
+
 mod core;
 pub(crate) mod error;
 mod inside;
@@ -25,7 +27,7 @@ pub use kvm_ioctls::Cap;
 pub use slice::take_short_turns;
 pub use stats::{ParseStatsError, Stat, Stats, StatsReader};
 pub use vcpu::{Entry, Exit, InternalError, Vcpu};
-pub use vm::{MsiMessage, SlotId, Vm, VmOptions};
+pub use vm::{SlotId, Vm, VmOptions};
 
 use self::error::API_VERSION;
 use crate::arch::kvm::Supported;

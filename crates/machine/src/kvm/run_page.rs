@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use kvm_bindings::kvm_run;
 use zerocopy::{FromBytes, Immutable, IntoBytes};
 
-/// A pointer to the shared pages. Whoever holds it keeps the vCPU's `VcpuFd` beside it, which unmaps
-/// them when it is dropped.
+/// A pointer to the shared pages. Its holder keeps the vCPU's `VcpuFd` beside it, which unmaps them when it is
+/// dropped.
 pub(crate) struct RunPage {
     start: NonNull<u8>,
     size: usize,

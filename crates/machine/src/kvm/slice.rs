@@ -3,12 +3,12 @@
 //! A kick wakes a device's thread. Where the vCPU that kicked shares its CPU with it, the vCPU usually runs
 //! on, finds nothing to do, and halts: an exit more, and the request waits for it. A thread that asks for
 //! short turns preempts one with longer turns when it wakes (Linux 6.12 and later), works, and the guest has its
-//! answer when it is entered again. Older kernels ignore the wish.
+//! answer when it is entered again. Older kernels ignore the request.
 
 use std::mem::size_of;
 
 /// The shortest turn that Linux grants, in nanoseconds.
-const SHORTEST: u64 = 100_000;
+const MIN_SLICE: u64 = 100_000;
 
 /// `struct sched_attr` of linux/sched/types.h, in its first version.
 #[repr(C)]
@@ -36,7 +36,7 @@ pub fn take_short_turns() {
     }
     // Policy and niceness stay as they were found.
     attributes.size = size;
-    attributes.runtime = SHORTEST;
+    attributes.runtime = MIN_SLICE;
     // SAFETY: the kernel reads a structure that says its own size.
     unsafe { libc::syscall(libc::SYS_sched_setattr, this_thread, &raw const attributes, 0) };
 }

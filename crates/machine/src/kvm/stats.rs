@@ -4,13 +4,7 @@
 //! one number each; of a histogram we give the sum of its buckets, the number of events. A running guest
 //! may be read at any time. The bytes are the kernel's, but the format is wide open, so they are parsed
 //! as if they were not.
-#![deny(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::arithmetic_side_effects
-)]
+#![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 use std::fs::File;
 use std::io;
@@ -30,7 +24,7 @@ const KVM_GET_STATS_FD: libc::c_ulong = 0xaece;
 const ATTEMPT: &str = "read the statistics of KVM";
 
 /// More than any KVM has of either; the file of 6.12 is about 6 KiB.
-const LARGEST_FILE: usize = 1 << 20;
+const MAX_FILE: usize = 1 << 20;
 
 #[derive(FromBytes, Immutable, KnownLayout)]
 #[repr(C)]
@@ -74,7 +68,7 @@ pub enum ParseStatsError {
         index: u32,
     },
     /// No kernel has so many.
-    #[error("statistics of more than {LARGEST_FILE} bytes")]
+    #[error("statistics of more than {MAX_FILE} bytes")]
     Large,
 }
 
@@ -221,7 +215,7 @@ fn read_all(file: &File) -> Result<Vec<u8>, KvmError> {
         }
         len = len.saturating_add(got);
         if len == bytes.len() {
-            if len >= LARGEST_FILE {
+            if len >= MAX_FILE {
                 return Err(ParseStatsError::Large.into());
             }
             bytes.resize(len.saturating_mul(2), 0);

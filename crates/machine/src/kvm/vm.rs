@@ -7,9 +7,10 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use illico_memory::{GuestAddress, Ram, Window};
+use illico_virtio::interrupt::MsiMessage;
 use kvm_bindings::{
-    KVM_IRQ_ROUTING_MSI, KVM_MEM_READONLY, KvmIrqRouting, kvm_irq_routing_entry, kvm_irq_routing_entry__bindgen_ty_1,
-    kvm_irq_routing_msi, kvm_irq_routing_msi__bindgen_ty_1, kvm_userspace_memory_region,
+    KVM_IRQ_ROUTING_MSI, KVM_MEM_READONLY, KvmIrqRouting, kvm_irq_routing_entry, kvm_irq_routing_msi,
+    kvm_userspace_memory_region,
 };
 use kvm_ioctls::{IoEventAddress, NoDatamatch, VmFd};
 use vmm_sys_util::eventfd::EventFd;
@@ -26,15 +27,6 @@ pub struct VmOptions {
     pub interrupt_pins: u32,
 }
 
-/// A message-signalled interrupt: a write that a device would make to the local APICs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub struct MsiMessage {
-    /// Where: 0xfee… with the destination.
-    pub address: u64,
-    /// What: the vector and how it is delivered.
-    pub data: u32,
-}
-
 /// A memory slot in use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SlotId(u32);
@@ -45,7 +37,7 @@ struct Slot {
     _window: Window,
 }
 
-/// A virtual machine. Whoever shares it wraps it into an `Arc`.
+/// A virtual machine. Shared, it is wrapped into an `Arc`.
 pub struct Vm {
     fd: VmFd,
     slots: Mutex<Vec<Option<Slot>>>,
@@ -193,18 +185,14 @@ impl Vm {
 }
 
 fn route(gsi: u32, message: MsiMessage) -> kvm_irq_routing_entry {
-    let msi = kvm_irq_routing_msi {
+    let mut entry = kvm_irq_routing_entry { gsi, type_: KVM_IRQ_ROUTING_MSI, ..Default::default() };
+    entry.u.msi = kvm_irq_routing_msi {
         address_lo: message.address as u32,
         address_hi: (message.address >> 32) as u32,
         data: message.data,
-        __bindgen_anon_1: kvm_irq_routing_msi__bindgen_ty_1 { pad: 0 },
-    };
-    kvm_irq_routing_entry {
-        gsi,
-        type_: KVM_IRQ_ROUTING_MSI,
-        u: kvm_irq_routing_entry__bindgen_ty_1 { msi },
         ..Default::default()
-    }
+    };
+    entry
 }
 
 impl fmt::Debug for Vm {

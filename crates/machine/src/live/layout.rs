@@ -2,13 +2,13 @@
 //!
 //! ```text
 //! header    128 bytes, fields below
-//! parties   48 bytes each: name 32, kind 16 (both with zeroes behind); who answers, then the devices
+//! parties   48 bytes each: name 32, kind 16 (both with zeroes behind); parts that answer exits, then the devices
 //! vCPUs     each: number u32, eoi u64 at 8, signal u64 at 16; at 64 a table of 4 u64 a party (port-read,
 //!           port-write, mmio-read, mmio-write); behind it, at a multiple of 64, a u64 with a bit for each total of
 //!           KVM that is known, and the totals in the order of `KERNEL`
 //! queues    128 bytes each: party u32, number u32, polled u64 (0 or 1), at 16 five u64 (interrupts, suppressed,
 //!           requests, bytes from the guest, bytes to the guest), at 64 four u64 (kicks, looks that found something,
-//!           looks in vain, nanoseconds of looking)
+//!           looks that found nothing, nanoseconds of looking)
 //! ```
 //!
 //! Written at any moment: eoi, signal, the tables, and the five of a queue. Written by a refresh: the totals of KVM, the

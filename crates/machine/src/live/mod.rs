@@ -1,7 +1,7 @@
 //! The counters of a running machine in a page that its user may read (docs/exits.md has the layout).
 //!
-//! The monitor counts there and nowhere else, so reading costs the guest nothing, and nobody asks whether
-//! somebody reads. What the monitor does not count itself (KVM's totals, kicks, polling) is copied there by a
+//! The monitor counts there and nowhere else, so reading costs the guest nothing, and the monitor
+//! does not know of readers. What the monitor does not count itself (KVM's totals, kicks, polling) is copied there by a
 //! [`Refresher`], only when a reader asks.
 
 mod layout;
@@ -11,5 +11,5 @@ mod refresh;
 
 pub use layout::{Shape, VERSION};
 pub use page::Page;
-pub use reading::{MOST_BYTES, Reading, ReadingError};
+pub use reading::{MAX_BYTES, Reading, ReadingError};
 pub use refresh::Refresher;

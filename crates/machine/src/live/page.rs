@@ -1,4 +1,4 @@
-//! The page in the hands of the monitor, which writes it.
+//! The page of counters as the monitor writes it.
 
 use std::fs::File;
 use std::io;
@@ -22,7 +22,7 @@ pub struct Page {
 }
 
 impl Page {
-    /// A page of zeroes and names for such a machine: in `file`, which is empty, or for nobody else.
+    /// A page of zeroes and names for such a machine: in `file`, which is empty, or in private memory.
     pub fn new(shape: &Shape, file: Option<&File>) -> io::Result<Self> {
         let parties = Party::FIXED.len() + shape.devices.len();
         let places = Places::of(shape.vcpus, parties, shape.queues(), KERNEL.len());
@@ -74,7 +74,7 @@ impl Page {
             self.window.store_u32(at, (Party::FIXED.len() + device) as u32, Ordering::Relaxed);
             self.window.store_u32(at + at::QUEUE_NUMBER, queue as u32, Ordering::Relaxed);
         }
-        // Last: who finds it finds all of the rest.
+        // Last: a reader that finds the magic finds all of the rest.
         fence(Ordering::Release);
         self.window.copy_from(0, &at::MAGIC);
     }

@@ -1,17 +1,11 @@
-//! The page in the hands of a reader, who trusts none of it: a copy of the bytes, understood or refused.
-#![deny(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::arithmetic_side_effects
-)]
+//! Reads a page of counters that another process writes: a copy of its bytes, checked, since none of them is trusted.
+#![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 use super::layout as at;
 use crate::report::{DeviceReport, KERNEL, KernelTotals, PollReport, QueueReport, Report, VcpuFigures};
 
 /// No machine has a larger page: 64 vCPUs and the devices of a full bus are 300 KiB.
-pub const MOST_BYTES: usize = 4 << 20;
+pub const MAX_BYTES: usize = 4 << 20;
 
 /// Why bytes are not such a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -32,7 +26,7 @@ pub enum ReadingError {
         /// How long it is.
         len: usize,
     },
-    /// A queue of a device that is none.
+    /// A queue whose device does not exist.
     #[error("a queue belongs to party {0}, which is no device")]
     Party(u32),
     /// A refresh was writing.
@@ -47,7 +41,7 @@ pub struct Reading {
     pub pid: u32,
     /// When KVM's totals, kicks and polling were copied, in milliseconds since 1970; 0 if never.
     pub refreshed_ms: u64,
-    /// Who answers, then the devices.
+    /// Parts that answer exits, then the devices.
     parties: Vec<String>,
     vcpus: Vec<VcpuFigures>,
     devices: Vec<DeviceReport>,

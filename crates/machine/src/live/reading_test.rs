@@ -25,7 +25,7 @@ fn bytes(file: &File) -> Vec<u8> {
 }
 
 #[test]
-fn what_is_counted_is_read_by_whoever_has_the_file() {
+fn counts_are_read_by_any_holder_of_the_file() {
     let (page, file) = page();
     let vcpus = [page.vcpu(0).unwrap(), page.vcpu(1).unwrap()];
     assert!(page.vcpu(2).is_none() && page.queue(3).is_none());
@@ -86,7 +86,7 @@ fn a_page_that_is_not_ours_is_refused() {
         assert!(matches!(changed(field, u32::MAX), ReadingError::Short { .. }), "{field}");
     }
     let first_queue = u32::from_le_bytes(good[at::AT_FIRST_QUEUE..at::AT_FIRST_QUEUE + 4].try_into().unwrap());
-    assert_eq!(changed(first_queue as usize, 0), ReadingError::Party(0), "nobody has no queues");
+    assert_eq!(changed(first_queue as usize, 0), ReadingError::Party(0), "unclaimed addresses have no queues");
     assert_eq!(Reading::parse(&[]).unwrap_err(), ReadingError::Magic);
     for len in 8..good.len() {
         assert!(Reading::parse(&good[..len]).is_err(), "the first {len} bytes");

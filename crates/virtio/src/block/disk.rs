@@ -189,7 +189,7 @@ impl Disk {
         if segment.len == 0 {
             return Ok(());
         }
-        // Either is as good for who reads. Some file systems know one, some the other, some none.
+        // A reader sees no difference. Some file systems support one, some the other, some neither.
         let [first, second] = if segment.unmap {
             [FallocateMode::PunchHole, FallocateMode::ZeroRange]
         } else {

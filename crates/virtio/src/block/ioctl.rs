@@ -30,7 +30,7 @@ fn get(device: &File, request: libc::c_ulong) -> io::Result<u32> {
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(value) }
 }
 
-/// Tells the device that nobody needs `len` bytes from `position` on.
+/// Tells the device that `len` bytes are unused, from `position` on.
 pub(super) fn discard(device: &File, position: u64, len: u64) -> io::Result<()> {
     let range = [position, len];
     // SAFETY: BLKDISCARD reads two integers of 64 bits where the third argument points.

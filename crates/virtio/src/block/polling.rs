@@ -1,8 +1,8 @@
-//! How long to look at the ring for a request that nobody announced (`poll=adaptive`).
+//! How long to busy-poll the ring for a request without a kick (`poll=adaptive`).
 //!
 //! A kick costs the guest an exit; looking costs the host CPU time. What pays off is learnt from how
 //! soon requests came after the last completion: while they come within a bound, the window is
-//! a few times as long as they took; when they stay away it halves until nobody looks any more. An
+//! a few times as long as they took; when they stay away it halves down to no polling. An
 //! idle disk so costs one window, once.
 
 use std::fmt;
@@ -17,23 +17,23 @@ pub(super) const LOOKS: u32 = 64;
 
 /// How often it is looked at for one request at most. Counted in looks, the bound is as long as a
 /// guest on this host needs for as much work: 50 to 200 microseconds on hardware, more where it is emulated.
-const MOST_LOOKS: u64 = 4096;
+const MAX_LOOKS: u64 = 4096;
 
 /// The bound in nanoseconds is between these, whatever was measured.
 const BOUNDS: (u64, u64) = (50_000, 10_000_000);
 
-/// The window in times of what the last request took to come. With twice, a look in ten was in vain
+/// The window in times of what the last request took to come. With twice, a look in ten found nothing
 /// in a guest that only read: its timer ticked. With four times one in a hundred is, and a look that finds something
 /// ends no later for it.
 const TIMES: u64 = 4;
 
 /// Nanoseconds below which looking cannot succeed: a guest needs some time to take an interrupt.
-const LEAST: u64 = 4_000;
+const MIN_TIME: u64 = 4_000;
 
 /// How long to look, learnt from when requests came.
 #[derive(Debug)]
 pub(super) struct Window {
-    /// Longer than this nobody looks. A guest whose next request takes longer sleeps meanwhile
+    /// The window is never longer than this. A guest whose next request takes longer sleeps meanwhile
     /// itself, and its kick is not what holds it up.
     bound: u64,
     /// For how long the next look lasts.
@@ -59,8 +59,8 @@ impl Window {
         // Requests that come while others are in flight say nothing about the time after a completion.
         let Some(completed) = self.completed.take() else { return };
         let gap = now.saturating_sub(completed);
-        let half = if self.length / 2 < LEAST { 0 } else { self.length / 2 };
-        self.length = if gap <= self.bound { (TIMES * gap).clamp(LEAST, self.bound).max(half) } else { half };
+        let half = if self.length / 2 < MIN_TIME { 0 } else { self.length / 2 };
+        self.length = if gap <= self.bound { (TIMES * gap).clamp(MIN_TIME, self.bound).max(half) } else { half };
     }
 }
 
@@ -91,7 +91,7 @@ pub(super) struct Looking {
     span: Option<(u64, u64)>,
 }
 
-/// What [`MOST_LOOKS`] cost here, by the fastest of a few tries: the others were interrupted.
+/// What [`MAX_LOOKS`] cost here, by the fastest of a few tries: the others were interrupted.
 pub(super) fn bound(clock: &Clock) -> u64 {
     let tries = (0..4).map(|_| {
         let start = (clock.0)();
@@ -99,7 +99,7 @@ pub(super) fn bound(clock: &Clock) -> u64 {
         (clock.0)().saturating_sub(start)
     });
     let (least, most) = BOUNDS;
-    (tries.min().unwrap_or(0) * MOST_LOOKS / u64::from(LOOKS)).clamp(least, most)
+    (tries.min().unwrap_or(0) * MAX_LOOKS / u64::from(LOOKS)).clamp(least, most)
 }
 
 impl Looking {

@@ -4,13 +4,7 @@
 //! It is looked at once and checked here: what comes out lies within the disk. Nothing is read from or
 //! written to a file, and zoned devices, secure erase and lifetime are unknown requests.
 
-#![deny(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::arithmetic_side_effects
-)]
+#![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 use illico_memory::Buffers;
 use zerocopy::little_endian::{U32, U64};
@@ -75,7 +69,7 @@ pub enum Request {
     Flush,
     /// The ranges are of no use to the driver any more.
     Discard(Box<Segments>),
-    /// The ranges shall read as zeros.
+    /// Make the ranges read as zeros.
     WriteZeroes(Box<Segments>),
     /// Fill the writable buffers with the disk's identity.
     GetId,

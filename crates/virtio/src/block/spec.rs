@@ -45,7 +45,7 @@ crate::device_spec! {
 /// How requests reach the host's kernel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum EngineKind {
-    /// Many at a time; nobody waits for a slow one.
+    /// Many at a time; a slow one does not hold up others.
     #[serde(rename = "io_uring")]
     IoUring,
     /// One after the other, each with a system call of its own.
@@ -139,7 +139,7 @@ pub enum DiskError {
         #[source]
         source: io::Error,
     },
-    /// The engine that was asked for is not to be had.
+    /// The engine that was asked for is unavailable.
     #[error("setting up a ring")]
     Uring(#[source] io::Error),
     /// Nothing, or part of a sector.

@@ -29,7 +29,7 @@ fn device_file(path: &str) -> File {
 }
 
 /// A disk from which a read comes back only when something is written to the other end. Where a test
-/// fails, that end closes first, so that nobody waits for it.
+/// fails, that end closes first, so that no thread waits for it.
 fn over_pipe() -> (Block, Bench, std::io::PipeWriter) {
     let (reader, writer) = std::io::pipe().unwrap();
     let mut device = over(OwnedFd::from(reader).into(), EngineKind::IoUring);
@@ -90,7 +90,7 @@ fn a_write_that_fails_on_the_host_is_an_error_in_the_guest_and_is_counted() {
 #[test]
 fn a_flush_succeeds_only_where_the_host_says_so() {
     for engine in ENGINES {
-        // It takes writes, but nothing can be synced there: a flush that asked nobody would succeed.
+        // It takes writes, but nothing can be synced there: a flush that made no call would succeed.
         let mut bench = Bench::start(&mut over(device_file("/dev/null"), engine), 0);
         assert_eq!(send(&mut bench, T_OUT, 0, &[1; 512]), OK);
         assert_eq!(send(&mut bench, T_FLUSH, 0, &[]), IOERR);
@@ -212,7 +212,7 @@ fn a_driver_cannot_have_more_in_flight_than_its_ring_has_entries() {
 }
 
 #[test]
-fn a_polling_worker_finds_what_nobody_announced_and_gives_up_in_time() {
+fn a_polling_worker_finds_requests_without_a_kick() {
     let image = image(4);
     for engine in ENGINES {
         let spec = DiskSpec { poll: Poll::Adaptive, ..spec(&image, engine) };

@@ -28,9 +28,9 @@ fn pattern(length: usize) -> Vec<u8> {
 /// Calls a worker until it wants to sleep, and says how often it was called.
 fn settle(bench: &mut Bench, queue: usize, source: usize) -> u32 {
     let mut calls = 1;
-    let mut wish = bench.workers[queue].ready(source).unwrap();
-    while wish == Polling::Again {
-        wish = bench.workers[queue].poll().unwrap();
+    let mut polling = bench.workers[queue].ready(source).unwrap();
+    while polling == Polling::Again {
+        polling = bench.workers[queue].poll().unwrap();
         calls += 1;
     }
     calls
@@ -154,7 +154,7 @@ fn after_a_bounded_number_of_looks_the_worker_sleeps_until_a_kick() {
 }
 
 #[test]
-fn output_that_nobody_reads_is_taken_and_forgotten() {
+fn output_without_a_reader_is_dropped() {
     let (mut bench, _person, screen) = bench();
     drop(screen);
     for _ in 0..2 {
@@ -262,7 +262,7 @@ fn a_new_window_size_is_shown_and_told() {
     let generation = |bench: &Bench| bench.config.read::<u8>(4095);
     let before = generation(&bench);
     bench.workers[2].ready(0).unwrap();
-    assert_eq!(generation(&bench), before, "nothing has changed, and nobody is disturbed");
+    assert_eq!(generation(&bench), before, "nothing has changed, so no interrupt is raised");
     assert!(bench.config_changes.read().is_err());
 
     resizer.resize(Size { columns: 132, rows: 43 });

@@ -1,4 +1,4 @@
-//! The keys with which a person at a terminal speaks to the monitor and not to the guest.
+//! The keys that a person at a terminal types for the monitor and not for the guest.
 
 /// Ctrl-A: what follows may be for the monitor.
 pub const ESCAPE: u8 = 0x01;
@@ -15,28 +15,28 @@ pub struct Escape {
 /// What was typed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
-pub enum Wish {
-    /// To go on.
+pub enum Typed {
+    /// Keys for the guest only.
     Stay,
-    /// To leave. Keys behind it are for nobody.
+    /// The keys to leave. Keys behind them are dropped.
     Leave,
 }
 
 impl Escape {
     /// Passes what is for the guest on to `guest`, across calls.
-    pub fn filter(&mut self, typed: &[u8], mut guest: impl FnMut(u8)) -> Wish {
+    pub fn filter(&mut self, typed: &[u8], mut guest: impl FnMut(u8)) -> Typed {
         for &key in typed {
             match (std::mem::take(&mut self.armed), key) {
                 (false, ESCAPE) => self.armed = true,
                 (false, key) | (true, key @ ESCAPE) => guest(key),
-                (true, LEAVE) => return Wish::Leave,
+                (true, LEAVE) => return Typed::Leave,
                 (true, key) => {
                     guest(ESCAPE);
                     guest(key);
                 }
             }
         }
-        Wish::Stay
+        Typed::Stay
     }
 }
 

@@ -12,7 +12,7 @@ use std::os::unix::net::UnixStream;
 
 use vmm_sys_util::epoll::EventSet;
 
-use super::escape::{Escape, Wish};
+use super::escape::{Escape, Typed};
 use super::stream::{Stream, Transfer};
 use crate::complaints::say;
 use crate::event_loop::{Fault, Polling, Source, Worker};
@@ -42,7 +42,7 @@ const AT_ONCE: usize = 256;
 const TURN: usize = 64;
 
 impl Keyboard {
-    /// Reads `terminal`. The file that comes back is what the guest shall read.
+    /// Reads `terminal`. The returned file is the guest's input.
     pub fn open(terminal: OwnedFd) -> io::Result<(Self, OwnedFd)> {
         let (guest, device) = UnixStream::pair()?;
         guest.set_nonblocking(true)?;
@@ -92,7 +92,7 @@ impl Keyboard {
                 held.push_back(key);
             }
         };
-        if self.escape.filter(keys, keep) == Wish::Leave {
+        if self.escape.filter(keys, keep) == Typed::Leave {
             self.leave.trigger();
         }
         if dropped && !self.dropping {

@@ -29,7 +29,7 @@ fn keys_reach_the_guest_and_ctrl_a_x_reaches_the_monitor() {
     person.write_all(b"ls\n").unwrap();
     assert_eq!(keyboard.ready(1).unwrap(), Polling::Sleep);
     assert_eq!(guest(&mut device), b"ls\n");
-    assert!(leave.read().is_err(), "nobody wants to leave");
+    assert!(leave.read().is_err(), "no key leaves");
     person.write_all(b"q\x01x").unwrap();
     keyboard.ready(1).unwrap();
     assert_eq!((guest(&mut device), leave.read().unwrap()), (b"q".to_vec(), 1));

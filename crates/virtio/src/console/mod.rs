@@ -80,7 +80,7 @@ impl Console {
         })
     }
 
-    /// A console that nobody sits at: what the guest says is kept in a file, the first `most` bytes of it, or a few more.
+    /// A console without a terminal: what the guest writes is kept in a file, the first `most` bytes of it, or a few more.
     /// A guest that prints for ever does not fill the host's disk.
     pub fn kept(output: OwnedFd, most: u64) -> Result<Self, ConsoleError> {
         let error = |end| move |source| ConsoleError { end, source };

@@ -2,12 +2,12 @@
 //!
 //! The kernel takes the bytes from guest memory. A chain is handed back when all of it is written and no
 //! sooner: a slow reader slows the guest down, and no byte that the guest was told of is lost. Where the
-//! reader has gone, the rest is taken and forgotten.
+//! reader has gone, the rest is dropped.
 //!
 //! Linux writes its log 16 bytes at a time, with interrupts off, and looks at the ring until they are
 //! taken. So after a chain the queue is watched a moment longer with kicks off, and the interrupt waits for
 //! the end of that moment: a burst of messages costs one kick, and no interrupt at all to a driver that
-//! has seen by then what it would tell of.
+//! has seen by then that its chain was used.
 
 use std::hint::spin_loop;
 use std::mem::swap;

@@ -45,14 +45,14 @@ pub(super) struct Stream {
     events: EventSet,
     nonblocking: bool,
     watchable: bool,
-    /// End of input, or nobody left to read the output. It outlives a reset of the device.
+    /// End of input, or no reader of the output is left. It outlives a reset of the device.
     over: AtomicBool,
     /// Bytes that may still be written, where there is a limit: behind it nothing is.
     room: Option<AtomicU64>,
 }
 
 /// A transfer at most: what a pipe holds, and a bound on how long a regular file keeps the loop.
-const MOST: usize = 64 << 10;
+const MAX_KEPT: usize = 64 << 10;
 /// pipe(7): a write of no more than this does not wait once the pipe is writable.
 const PIPE_BUF: usize = 4096;
 /// How long a single character may wait in an emergency.
@@ -92,7 +92,7 @@ impl Stream {
 
     /// Bytes that a transfer may have at most.
     pub(super) fn most(&self) -> usize {
-        if self.asks_first() && self.events == EventSet::OUT { PIPE_BUF } else { MOST }
+        if self.asks_first() && self.events == EventSet::OUT { PIPE_BUF } else { MAX_KEPT }
     }
 
     /// Whether it has ended for good.
@@ -126,8 +126,8 @@ impl Stream {
         self.wait(None);
     }
 
-    /// One character, on whatever thread the guest's cry arrives. It may wait a little, and is lost
-    /// where that was in vain.
+    /// One emergency character (`emerg_wr`), on the thread of the vCPU that writes it. It waits briefly, and is dropped
+    /// where the output takes nothing.
     pub(super) fn write_emergency(&self, character: u8) {
         if !self.is_over() && self.wait(Some(&EMERGENCY_WAIT)) {
             self.wrote(self.transfer(|| (&self.file).write(&[character])));
@@ -176,7 +176,7 @@ impl Stream {
         poll(&mut [PollFd::new(&self.file, flags)], timeout).map_or(true, |ready| ready > 0)
     }
 
-    /// Nobody is told of an end that is the usual one: of input, or of a pipe's other side.
+    /// The usual ends, of input or of a pipe's other side, are not logged.
     fn end(&self, error: Option<&io::Error>) -> Transfer {
         let first = !self.over.swap(true, Ordering::Relaxed);
         if let Some(error) = error

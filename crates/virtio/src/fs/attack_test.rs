@@ -90,7 +90,7 @@ fn names_that_lead_elsewhere_are_refused_by_every_operation() {
 }
 
 #[test]
-fn a_node_that_nobody_was_told_of_is_stale() {
+fn an_unknown_node_is_stale() {
     let folder = folder();
     let mut guest = Guest::new(&writable(&folder));
     for node in [0, 2, 77, u64::MAX] {

@@ -148,7 +148,7 @@ fn sizes_beyond_all_bounds_are_cut_or_refused() {
     assert_eq!(fs::read(folder.path().join("share/file")).unwrap(), b"content");
 }
 
-/// Whoever makes a file longer than `ulimit -f` allows is killed by the kernel, unless it asks first.
+/// A process that makes a file longer than `ulimit -f` allows is killed by the kernel, unless it checks first.
 #[test]
 fn a_file_beyond_the_limit_of_the_process_is_an_error_and_not_its_end() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};

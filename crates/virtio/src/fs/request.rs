@@ -3,13 +3,7 @@
 //!
 //! It knows nothing of files. What comes out of it can still name nodes and handles that do not exist.
 
-#![deny(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::arithmetic_side_effects
-)]
+#![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 use std::ffi::CStr;
 
@@ -20,7 +14,7 @@ use super::protocol::*;
 
 /// Bytes of a request at most, without the data of a WRITE: the longest is a SETXATTR with a name and the
 /// largest value that Linux has.
-pub const LONGEST: usize = 128 << 10;
+pub const MAX_REQUEST: usize = 128 << 10;
 
 /// One name in a folder: not empty, at most 255 bytes, without a slash, neither `.` nor `..`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,8 +1,8 @@
 //! Feature bits of the network device (VirtIO 1.3 § 5.1.3), and which of them make which [`Offloads`].
 //!
 //! Not offered, and why:
-//! - `CTRL_RX`, `CTRL_VLAN`, `CTRL_MAC_ADDR`: filters. The card is promiscuous; what the guest shall not
-//!   see the host's bridge does not send.
+//! - `CTRL_RX`, `CTRL_VLAN`, `CTRL_MAC_ADDR`: filters. The card is promiscuous: the host's bridge does not send
+//!   what the guest must not see.
 //! - `CTRL_GUEST_OFFLOADS`: changing offloads while running. Guests forward well without it, since
 //!   the kernel of the guest segments again what it may not pass on.
 //! - `GUEST_UFO`, `HOST_UFO`: Linux stopped making such datagrams in 4.14.

@@ -16,7 +16,7 @@ pub enum MacError {
     /// Not six bytes in hexadecimal.
     #[error("'{0}' is not a MAC address such as 02:00:00:00:00:01")]
     Form(String),
-    /// A group, or nobody.
+    /// A group address, or all zeros.
     #[error("{0} cannot be the address of a card: its first byte must be even, and not all bytes zero")]
     NotACard(MacAddress),
 }

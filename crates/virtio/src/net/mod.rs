@@ -33,7 +33,7 @@ use self::pairs::Pairs;
 pub use self::passt::{PasstError, USER_NETWORK, UserNetwork};
 use self::port::Port;
 use self::receive::Receiver;
-pub use self::spec::{MOST_PAIRS, NetError, NetSpec};
+pub use self::spec::{MAX_PAIRS, NetError, NetSpec};
 use self::stream::{Peer, StreamPort};
 pub use self::tap::TapError;
 use self::transmit::Transmitter;
@@ -51,7 +51,7 @@ const QUEUE_SIZE: u16 = 256;
 const HEADER: usize = 12;
 
 /// A frame of IPv4 or IPv6 with the longest length that they have, Ethernet and two VLAN tags around it.
-const LONGEST_FRAME: usize = HEADER + 14 + 8 + 65536;
+const MAX_FRAME: usize = HEADER + 14 + 8 + 65536;
 
 /// Frames that one direction of a pair moves before others have their turn on the thread.
 const FRAMES_A_CALL: usize = 64;
@@ -87,7 +87,7 @@ impl Net {
 
     fn on_tap(spec: &NetSpec, tap: &str, name: String) -> Result<Self, NetError> {
         let (tap, queues) = (tap.to_owned(), spec.queues);
-        if !(1..=MOST_PAIRS).contains(&queues) {
+        if !(1..=MAX_PAIRS).contains(&queues) {
             return Err(NetError::Queues { tap, queues });
         }
         if spec.loopback || !spec.forward.is_empty() {

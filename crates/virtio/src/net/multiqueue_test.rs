@@ -58,7 +58,7 @@ fn a_driver_of_one_pair_has_its_control_queue_behind_it() {
     bench.drivers.truncate(3);
     assert_eq!(use_pairs(&mut bench, 1), DONE);
     assert_eq!(use_pairs(&mut bench, 2), REFUSED);
-    assert_eq!(told[1].lock().unwrap().attached, [false], "nobody looks at it");
+    assert_eq!(told[1].lock().unwrap().attached, [false], "it is not attached");
     drop(hosts);
 }
 

@@ -154,7 +154,7 @@ fn what_is_no_frame_is_dropped_both_ways() {
     assert_eq!(all(&mut bench.drivers[0]), [frame(0, 12, 0)]);
 
     let last = frame(0, 100, 0);
-    for bytes in [&[0; 11][..], &vec![0; LONGEST_FRAME + 1], &last] {
+    for bytes in [&[0; 11][..], &vec![0; MAX_FRAME + 1], &last] {
         bench.drivers[1].add(&[Part::Readable(bytes)]).unwrap();
     }
     bench.drivers[1].add(&[Part::Writable(100)]).unwrap();
@@ -292,7 +292,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
     fn every_frame_arrives_whole_and_in_order(
-        lengths in prop::collection::vec(HEADER..LONGEST_FRAME, 1..30),
+        lengths in prop::collection::vec(HEADER..MAX_FRAME, 1..30),
         sizes in prop::collection::vec(512..5000_usize, 1..50),
         patience in 1..9_usize,
     ) {

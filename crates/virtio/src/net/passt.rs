@@ -61,7 +61,7 @@ pub enum PasstError {
         #[source]
         source: io::Error,
     },
-    /// A port of the host could not be had.
+    /// A port of the host could not be bound.
     #[error("port {} of the host cannot be had: another program has it, or it is below 1024", forward.host)]
     Port {
         /// What was asked for.
@@ -123,10 +123,10 @@ fn announce(stream: &mut impl Write, guest: MacAddress) -> io::Result<()> {
 fn start_program(program: &Path, forwards: &[Forward], loopback: bool) -> Result<(UnixStream, Passt), PasstError> {
     let failed = |source| PasstError::Start { program: program.to_owned(), source };
     let (ours, theirs) = UnixStream::pair().map_err(failed)?;
-    // It may write to it as a user who has become another.
+    // passt may have changed its user by the time it writes its id.
     let (ready, pid) = pipe_with(PipeFlags::CLOEXEC).map_err(|error| failed(error.into()))?;
     fchmod(&pid, Mode::WUSR | Mode::WGRP | Mode::WOTH).map_err(|error| failed(error.into()))?;
-    // Nobody reads its words but at its end; it shall neither wait for that nor die of it.
+    // What it writes is read only when it has ended: the pipe must neither block nor end it.
     let (words, says) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK).map_err(|error| failed(error.into()))?;
     let mut command = Command::new(program);
     command

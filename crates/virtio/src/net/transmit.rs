@@ -5,19 +5,13 @@
 //! that is too long, a segmentation header that makes no sense, a tap that is down. Only where the
 //! port is full does a frame wait.
 
-#![deny(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::arithmetic_side_effects
-)]
+#![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 use illico_memory::Buffers;
 
 use super::feature::Allowed;
 use super::port::Port;
-use super::{FRAMES_A_CALL, HEADER, LONGEST_FRAME};
+use super::{FRAMES_A_CALL, HEADER, MAX_FRAME};
 use crate::chain::Chain;
 use crate::event_loop::{Fault, Polling};
 use crate::queue::{Position, Queue};
@@ -83,7 +77,7 @@ impl Transmitter {
     /// Sends a frame or drops it. `false` where the port has no room now.
     fn send(&self, frame: &mut Buffers, port: &dyn Port) -> bool {
         let mut header = [0; 2];
-        let fits = (HEADER..=LONGEST_FRAME).contains(&frame.len()) && frame.copy_to(0, &mut header).is_ok();
+        let fits = (HEADER..=MAX_FRAME).contains(&frame.len()) && frame.copy_to(0, &mut header).is_ok();
         !fits || !self.allowed.permits(header) || port.send(frame)
     }
 }

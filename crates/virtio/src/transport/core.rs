@@ -1,20 +1,21 @@
-//! Status, features, queue registers and reset (VirtIO 1.3 § 2.1, § 2.2, § 3.1), once for both transports.
+//! A device behind its registers: start, stop and reset (VirtIO 1.3 § 2.1, § 2.4, § 3.1) and the queue registers, once for
+//! both transports. The status and the feature bits have files of their own.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
-use illico_memory::{GuestAddress, Ram, Window};
+use illico_memory::{Ram, Window};
 use vmm_sys_util::eventfd::{EFD_NONBLOCK, EventFd};
 
-use crate::complaints::Complaints;
 use crate::config_space::ConfigWriter;
 use crate::counters::{PollCounters, QueueCounters};
 use crate::device::{Activation, Device};
 use crate::event_loop::{Attached, Fault, LoopHandle};
 use crate::interrupt::{Interrupt, signal};
-use crate::queue::{Position, QueueSetup, Wiring};
+use crate::queue::{Area, Half, Position, QueueSetup, Wiring};
 use crate::spec::{Kind, feature, status};
 use crate::trace::{TraceSpec, Tracer};
+use crate::transport::features::Features;
+use crate::transport::status::Status;
 
 /// What a queue keeps across resets.
 #[derive(Debug, Clone)]
@@ -44,26 +45,6 @@ pub trait Lines: Send + Sync {
     fn config(&self);
 }
 
-/// Which half of a 64-bit value a driver writes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Half {
-    /// Bits 0 to 31.
-    Low,
-    /// Bits 32 to 63.
-    High,
-}
-
-/// Which address of a queue.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Area {
-    /// The descriptor table.
-    Table,
-    /// The available ring.
-    Available,
-    /// The used ring.
-    Used,
-}
-
 /// The registers behind a transport.
 pub struct Core {
     device: Box<dyn Device>,
@@ -72,10 +53,7 @@ pub struct Core {
     lines: Arc<dyn Lines>,
     shown: Shown,
     status: Arc<Status>,
-    offered: u64,
-    driver_features: u64,
-    device_features_select: u32,
-    driver_features_select: u32,
+    features: Features,
     queue_select: u16,
     setups: Vec<QueueSetup>,
     ports: Vec<QueuePort>,
@@ -85,44 +63,6 @@ pub struct Core {
     /// Whether the device may reach guest memory. Over PCI the driver says so (bus mastering).
     may_reach_memory: bool,
     trace: Option<TraceSpec>,
-}
-
-/// The status register: the driver writes it, and a failing worker adds `NEEDS_RESET` from its thread.
-#[derive(Debug)]
-struct Status {
-    driver: AtomicU8,
-    needs_reset: AtomicBool,
-    shown: Window,
-    /// About faults since the machine was made.
-    complaints: Complaints,
-}
-
-impl Status {
-    fn get(&self) -> u8 {
-        let failed = if self.needs_reset.load(Ordering::SeqCst) { status::NEEDS_RESET } else { 0 };
-        self.driver.load(Ordering::SeqCst) | failed
-    }
-
-    /// Shows the value; again, if the other thread changed it meanwhile.
-    fn show(&self) {
-        loop {
-            let value = self.get();
-            self.shown.store_u8(0, value, Ordering::SeqCst);
-            if self.get() == value {
-                break;
-            }
-        }
-    }
-
-    fn set_driver(&self, bits: u8) {
-        self.driver.store(bits, Ordering::SeqCst);
-        self.show();
-    }
-
-    fn fail(&self, failed: bool) {
-        self.needs_reset.store(failed, Ordering::SeqCst);
-        self.show();
-    }
 }
 
 impl Core {
@@ -141,12 +81,7 @@ impl Core {
         let ports = sizes.iter().map(port).collect::<Result<_, _>>()?;
         let config = device.config();
         shown.config.copy_from(0, &config);
-        let status = Status {
-            driver: AtomicU8::new(0),
-            needs_reset: AtomicBool::new(false),
-            shown: shown.status.clone(),
-            complaints: Complaints::default(),
-        };
+        let status = Arc::new(Status::new(shown.status.clone()));
         let offered = device.features() | feature::VERSION_1 | feature::INDIRECT_DESC | feature::EVENT_IDX;
         Ok(Self {
             device,
@@ -154,11 +89,8 @@ impl Core {
             loops,
             lines,
             shown,
-            status: Arc::new(status),
-            offered,
-            driver_features: 0,
-            device_features_select: 0,
-            driver_features_select: 0,
+            status,
+            features: Features::offering(offered),
             queue_select: 0,
             setups: sizes.into_iter().map(QueueSetup::new).collect(),
             ports,
@@ -176,7 +108,7 @@ impl Core {
 
     /// Takes features away from what is offered, before a driver has looked.
     pub fn withhold(&mut self, features: u64) {
-        self.offered &= !features;
+        self.features.withhold(features);
     }
 
     /// Has its queues count elsewhere, as far as `counters` reach, before a driver has looked.
@@ -206,48 +138,21 @@ impl Core {
         &self.ports
     }
 
-    /// The selected half of the offered features.
-    pub fn device_features(&self) -> u32 {
-        half_of(self.offered, self.device_features_select)
+    /// The feature registers.
+    pub fn features(&self) -> &Features {
+        &self.features
     }
 
-    /// What `device_features` shows.
-    pub fn device_features_select(&self) -> u32 {
-        self.device_features_select
-    }
-
-    /// Selects the half that `device_features` shows.
-    pub fn select_device_features(&mut self, select: u32) {
-        self.device_features_select = select;
-    }
-
-    /// The selected half of what the driver accepted.
-    pub fn driver_features(&self) -> u32 {
-        half_of(self.driver_features, self.driver_features_select)
-    }
-
-    /// What `driver_features` shows and sets.
-    pub fn driver_features_select(&self) -> u32 {
-        self.driver_features_select
-    }
-
-    /// Selects the half that `driver_features` shows and sets.
-    pub fn select_driver_features(&mut self, select: u32) {
-        self.driver_features_select = select;
+    /// The feature registers, for selecting.
+    pub fn features_mut(&mut self) -> &mut Features {
+        &mut self.features
     }
 
     /// The driver accepts features; too late once `FEATURES_OK` is set.
     pub fn write_driver_features(&mut self, value: u32) {
-        if self.has(status::FEATURES_OK) {
-            return;
+        if !self.has(status::FEATURES_OK) {
+            self.features.accept(value);
         }
-        let shift = match self.driver_features_select {
-            0 => 0,
-            1 => 32,
-            _ => return,
-        };
-        let kept = self.driver_features & !(0xffff_ffff << shift);
-        self.driver_features = kept | u64::from(value) << shift;
     }
 
     /// The status register.
@@ -268,7 +173,7 @@ impl Core {
         let before = self.status();
         // A driver only ever adds bits (§ 2.1.1); what it tries to take away stays.
         let mut bits = (before | value) & !status::NEEDS_RESET;
-        if value & status::FEATURES_OK != 0 && before & status::FEATURES_OK == 0 && !self.features_acceptable() {
+        if value & status::FEATURES_OK != 0 && before & status::FEATURES_OK == 0 && !self.features.are_acceptable() {
             bits &= !status::FEATURES_OK;
         }
         let starts = bits & status::DRIVER_OK != 0 && before & status::DRIVER_OK == 0;
@@ -284,7 +189,8 @@ impl Core {
     fn start_or_fail(&mut self) {
         if let Err(fault) = self.start() {
             self.workers.clear();
-            fail(&self.status, self.lines.as_ref(), self.device.name(), &fault);
+            self.status.fail(self.device.name(), &fault);
+            self.lines.config();
         }
     }
 
@@ -316,11 +222,6 @@ impl Core {
         }
     }
 
-    /// § 2.2.2, § 6: nothing that was not offered, and not a legacy driver.
-    fn features_acceptable(&self) -> bool {
-        self.driver_features & !self.offered == 0 && self.driver_features & feature::VERSION_1 != 0
-    }
-
     fn start(&mut self) -> Result<(), Fault> {
         let mut queues = Vec::with_capacity(self.setups.len());
         for (index, (setup, port)) in self.setups.iter().zip(&self.ports).enumerate() {
@@ -334,7 +235,7 @@ impl Core {
                 kick: Arc::clone(&port.kick),
                 counters: Arc::clone(&port.counters),
             };
-            let queue = setup.build(&self.ram, self.driver_features, wiring);
+            let queue = setup.build(&self.ram, self.features.accepted(), wiring);
             let queue = queue.map_err(|error| Fault::new(format!("queue {index}: {error}")))?;
             let number = index as u16;
             let stood = self.positions.iter().find(|position| position.queue == number);
@@ -352,12 +253,15 @@ impl Core {
             generation: self.shown.generation.clone(),
             interrupt: Interrupt::from_fn(move || lines.config()),
         };
-        let activation = Activation { ram: self.ram.clone(), features: self.driver_features, queues, config };
+        let activation = Activation { ram: self.ram.clone(), features: self.features.accepted(), queues, config };
         let workers = self.device.start(activation)?;
         for (worker, handle) in workers.into_iter().zip(self.loops.iter().cycle()) {
             let (status, lines) = (Arc::clone(&self.status), Arc::clone(&self.lines));
             let name = self.device.name().to_owned();
-            let on_fault = Box::new(move |fault: &Fault| fail(&status, lines.as_ref(), &name, fault));
+            let on_fault = Box::new(move |fault: &Fault| {
+                status.fail(&name, fault);
+                lines.config();
+            });
             let attached = handle.attach(worker, on_fault);
             self.workers.push(attached.map_err(|error| Fault::new(format!("watching its files: {error}")))?);
         }
@@ -379,10 +283,7 @@ impl Core {
             lines: _,
             shown: _,
             status,
-            offered: _,
-            driver_features,
-            device_features_select,
-            driver_features_select,
+            features,
             queue_select,
             setups,
             ports: _,
@@ -392,15 +293,12 @@ impl Core {
             trace: _,
         } = self;
         positions.clear();
-        *driver_features = 0;
-        *device_features_select = 0;
-        *driver_features_select = 0;
+        features.reset();
         *queue_select = 0;
         for setup in setups {
             *setup = QueueSetup::new(setup.max_size);
         }
-        status.driver.store(0, Ordering::SeqCst);
-        status.fail(false);
+        status.reset();
     }
 
     /// How many queues there are.
@@ -440,17 +338,9 @@ impl Core {
 
     /// Sets half of an address of the selected queue.
     pub fn write_queue_address(&mut self, area: Area, half: Half, value: u32) {
-        let Some(setup) = self.queue_mut() else { return };
-        let address = match area {
-            Area::Table => &mut setup.table,
-            Area::Available => &mut setup.available,
-            Area::Used => &mut setup.used,
-        };
-        let value = u64::from(value);
-        *address = GuestAddress(match half {
-            Half::Low => address.0 & !0xffff_ffff | value,
-            Half::High => address.0 & 0xffff_ffff | value << 32,
-        });
+        if let Some(setup) = self.queue_mut() {
+            setup.write_address(area, half, value);
+        }
     }
 
     /// Enables the selected queue.
@@ -463,7 +353,7 @@ impl Core {
     /// Disables the selected queue, which only virtio-mmio can say (§ 4.2.2.2).
     ///
     /// A driver waits until the register reads 0 and then frees the memory of the queue, so a device
-    /// that runs is stopped: it is of no use without one of its queues, and the others stay silent
+    /// that runs is stopped: it cannot work without one of its queues, and the others stay idle
     /// until the reset that follows.
     pub fn disable_queue(&mut self) {
         let Some(setup) = self.setups.get_mut(usize::from(self.queue_select)) else { return };
@@ -476,21 +366,6 @@ impl Core {
     /// The driver writes to the device's configuration.
     pub fn write_config(&mut self, offset: usize, bytes: &[u8]) {
         self.device.write_config(offset, bytes);
-    }
-}
-
-/// A driver can reset and break a device as often as it likes.
-fn fail(status: &Status, lines: &dyn Lines, name: &str, fault: &Fault) {
-    status.complaints.tell(|| format!("{name}: {fault}; the device waits for a reset"));
-    status.fail(true);
-    lines.config();
-}
-
-fn half_of(features: u64, select: u32) -> u32 {
-    match select {
-        0 => features as u32,
-        1 => (features >> 32) as u32,
-        _ => 0,
     }
 }
 

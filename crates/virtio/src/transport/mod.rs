@@ -4,8 +4,10 @@
 //! read-only: reading it costs no exit. Writes exit, and the transport brings the page up to date.
 
 pub mod core;
+pub mod features;
 pub mod mmio;
 pub mod pci;
+mod status;
 
 #[cfg(test)]
 mod toy;

@@ -5,13 +5,7 @@
 //! socket; those that it does not take yet wait here, [`credit::ROOM`](super::credit::ROOM) of them at most.
 //! Each direction ends by itself. What came before an end arrives before it.
 
-#![deny(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::arithmetic_side_effects
-)]
+#![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Write};
@@ -178,10 +172,10 @@ impl Connection {
         }
     }
 
-    /// The guest has accepted: the host program hears that.
+    /// The guest has accepted: the host program is told.
     fn open(&mut self) -> Verdict {
         let answer = greeting::answer(self.ports.host);
-        // The first bytes of all on this socket: there is room, or nobody.
+        // The first bytes on this socket: there is room for them, or the program has gone.
         match (&self.stream).write(answer.as_bytes()) {
             Ok(len) if len == answer.len() => {
                 self.stage = Stage::Open;
@@ -276,10 +270,10 @@ impl Connection {
             return Verdict::Over;
         }
         if self.guest_down & down::SEND != 0 {
-            // An error means that there is nobody to tell.
+            // An error means that the program has gone.
             let _ = self.stream.shutdown(Shutdown::Write);
         }
-        // § 5.10.6.6: who has shut down both waits for a reset.
+        // § 5.10.6.6: a side that has shut down both directions waits for a reset.
         if self.guest_down == down::BOTH { Verdict::Reset } else { Verdict::Stays }
     }
 
@@ -322,7 +316,7 @@ impl Connection {
         if reads && room > 0 {
             return Some(Due::Data(room));
         }
-        // Who sends no more needs no room.
+        // A guest that sends no more needs no credit.
         if self.incoming.worth_telling() && self.guest_down & down::SEND == 0 {
             return Some(Due::Word(Op::CreditUpdate));
         }

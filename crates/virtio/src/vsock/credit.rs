@@ -1,13 +1,7 @@
 //! Flow control of one connection (VirtIO 1.3 § 5.10.6.3): two counters that run freely modulo 2^32, and two
 //! buffer sizes. Each side sends no more than the other has room for.
 
-#![deny(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::arithmetic_side_effects
-)]
+#![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 /// What a connection may keep here at most, in bytes: `buf_alloc` in each packet to the guest.
 pub const ROOM: u32 = 256 << 10;

@@ -8,7 +8,7 @@
 //! The guest has [`MAX_FROM_GUEST`] of the connections, whatever becomes of them. The rest is kept for host programs: no
 //! program in the guest can keep `exec`, `cp` or `stop` out. Beyond that host programs wait in the socket's backlog.
 
-#![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![deny(clippy::indexing_slicing)]
 
 use std::collections::{HashMap, VecDeque};
 use std::io;
@@ -33,7 +33,7 @@ pub(super) const MAX_FROM_GUEST: usize = 256;
 const _: () = assert!(MAX_FROM_GUEST < MAX_CONNECTIONS);
 
 /// Resets that wait for buffers of the guest before its packets do.
-const MOST_RESETS: usize = 256;
+const MAX_RESETS: usize = 256;
 
 /// Ports of the host for connections that start there: out of the way of those that programs choose.
 const FIRST_PORT: u32 = 1 << 30;
@@ -41,10 +41,10 @@ const FIRST_PORT: u32 = 1 << 30;
 /// The listener's number; connections count from 1 on, and no number is used twice.
 const LISTENER: u64 = 0;
 
-/// Who may say something to the guest.
+/// What is sent to the guest next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Turn {
-    /// Nobody in particular: a packet belonged to no connection.
+    /// A reset for a packet that belonged to no connection.
     Reset(Header),
     /// A connection.
     Connection(u64, Due),
@@ -113,12 +113,12 @@ impl Exchange {
 
     /// Whether packets of the guest must wait until it takes what it was answered.
     pub(super) fn is_full(&self) -> bool {
-        self.resets.len() >= MOST_RESETS
+        self.resets.len() >= MAX_RESETS
     }
 
     /// Takes a packet of the guest. `payload` is what lies behind the header, if all of it is there.
     pub(super) fn receive(&mut self, header: &Header, payload: Option<&mut Buffers>) {
-        // Whoever says to be somebody else gets no answer, since that would go to the other.
+        // A forged source gets no answer, since the answer would go to the real owner of that id.
         if header.src_cid != self.guest_cid {
             return;
         }
@@ -161,7 +161,7 @@ impl Exchange {
         }
         let known = self.next_number;
         self.accept();
-        // Whoever was just accepted has most likely said something already.
+        // A program that was just accepted has most likely sent something already.
         count == events.len() || self.next_number != known
     }
 
@@ -233,7 +233,7 @@ impl Exchange {
                 Err(error) if matches!(error.kind(), io::ErrorKind::Interrupted | io::ErrorKind::ConnectionAborted) => {
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.callers_wait = false,
-                // No descriptors left, for example: those who wait are accepted at a later turn.
+                // No descriptors left, for example: waiting programs are accepted at a later turn.
                 Err(_) => return,
             }
         }
@@ -278,7 +278,7 @@ impl Exchange {
         }
     }
 
-    /// Who is next to say something. Stays the same until it was said, or `pass`ed.
+    /// What is sent next. Stays the same until it was sent, or `pass`ed.
     pub(super) fn turn(&mut self) -> Option<Turn> {
         if let Some(&reset) = self.resets.front() {
             return Some(Turn::Reset(reset));

@@ -2,13 +2,7 @@
 //!
 //! What it writes behind that line is for the guest already, so not a byte more is taken than the line has.
 
-#![deny(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::arithmetic_side_effects
-)]
+#![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 use std::io::{ErrorKind, Read};
 use std::os::unix::net::UnixStream;
@@ -16,7 +10,7 @@ use std::os::unix::net::UnixStream;
 use rustix::net::{RecvFlags, recv};
 
 /// `CONNECT 4294967295` and a newline.
-const LONGEST: usize = 19;
+const MAX_GREETING: usize = 19;
 
 /// How far the line has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +25,7 @@ pub enum Greeting {
 
 /// Reads the line, if all of it is there.
 pub fn read(stream: &UnixStream) -> Greeting {
-    let mut bytes = [0; LONGEST];
+    let mut bytes = [0; MAX_GREETING];
     let len = loop {
         match recv(stream, &mut bytes[..], RecvFlags::PEEK) {
             Ok((_, len)) => break len,
@@ -49,7 +43,7 @@ pub fn read(stream: &UnixStream) -> Greeting {
     };
     let (line, _) = seen.split_at(end);
     let Some(port) = parse(line) else { return Greeting::Wrong };
-    let mut taken = [0; LONGEST];
+    let mut taken = [0; MAX_GREETING];
     let Some(whole) = taken.get_mut(..=end) else { return Greeting::Wrong };
     // It was seen to be there, so this neither waits nor comes short.
     let mut stream = stream;
@@ -62,7 +56,7 @@ pub fn read(stream: &UnixStream) -> Greeting {
 const WORD: &[u8] = b"CONNECT ";
 
 fn may_become(seen: &[u8]) -> bool {
-    seen.len() < LONGEST && seen.iter().zip(WORD).all(|(seen, wanted)| seen == wanted)
+    seen.len() < MAX_GREETING && seen.iter().zip(WORD).all(|(seen, wanted)| seen == wanted)
 }
 
 fn parse(line: &[u8]) -> Option<u32> {

@@ -2,13 +2,7 @@
 //!
 //! Which packets make sense when is for a connection to say; here is only what the bytes mean.
 
-#![deny(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::arithmetic_side_effects
-)]
+#![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 use zerocopy::little_endian::{U16, U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
@@ -99,7 +93,7 @@ const _: () = assert!(size_of::<Raw>() == HEADER);
 /// A header as numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Header {
-    /// Who sends.
+    /// The context id of the sender.
     pub src_cid: u64,
     /// To whom.
     pub dst_cid: u64,

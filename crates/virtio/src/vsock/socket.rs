@@ -1,7 +1,7 @@
 //! The host's side as names in the file system: the socket that is listened on, and those that a guest's connections
 //! go to.
 //!
-//! A socket file outlives the program that made it. One that nobody listens on is replaced; our own is removed when
+//! A socket file outlives the program that made it. One without a listener is replaced; our own is removed when
 //! [`SocketFile`] is dropped.
 
 use std::fs::{self, File};
@@ -60,7 +60,7 @@ impl Listener {
         Ok(accept_with(&self.socket, SocketFlags::NONBLOCK | SocketFlags::CLOEXEC)?.into())
     }
 
-    /// Connects to whoever listens for the guest's connections to `port`.
+    /// Connects to the program that listens for the guest's connections to `port`.
     pub(super) fn connect(&self, port: u32) -> io::Result<UnixStream> {
         let mut name = self.path.clone().into_os_string();
         name.push(format!("_{port}"));
@@ -85,7 +85,7 @@ fn lock_folder(path: &Path) -> Option<File> {
     Some(folder)
 }
 
-/// Removes a socket that nobody listens on.
+/// Removes a socket without a listener.
 fn clear(path: &Path, address: &SocketAddrUnix) -> Result<(), VsockError> {
     let host = |what| move |source: io::Error| VsockError::Host { path: path.to_owned(), what, source };
     let metadata = fs::symlink_metadata(path).map_err(host("looking at what is there"))?;
@@ -95,7 +95,7 @@ fn clear(path: &Path, address: &SocketAddrUnix) -> Result<(), VsockError> {
     let probe = new_socket().map_err(host("making a socket"))?;
     match connect(&probe, address) {
         Err(rustix::io::Errno::CONNREFUSED) => fs::remove_file(path).map_err(host("removing a socket left behind")),
-        // Its queue may be full, it may be of another type or another user: somebody has it.
+        // Its queue may be full, it may be of another type or another user: it is in use.
         _ => Err(VsockError::InUse { path: path.to_owned() }),
     }
 }

@@ -35,7 +35,7 @@ fn programs_are_accepted_and_the_file_goes_with_its_guard() {
 }
 
 #[test]
-fn nobody_else_of_the_host_may_connect() {
+fn no_other_user_of_the_host_may_connect() {
     let (_folder, path) = place();
     let _open = Listener::open(&spec(&path)).unwrap();
     assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o177, 0);

@@ -29,7 +29,7 @@ const ANY_CID: u32 = u32::MAX;
 
 /// `sun_path` has 108 bytes (unix(7)), one of them a zero. A guest's connections go to names that are longer by up to
 /// eleven bytes, `_4294967295`.
-pub const LONGEST_PATH: usize = 108 - 1 - 11;
+pub const MAX_PATH: usize = 108 - 1 - 11;
 
 fn first_cid() -> u32 {
     FIRST_CID
@@ -46,7 +46,7 @@ pub enum VsockError {
     },
     /// A name that does not fit.
     #[error(
-        "{len} bytes are too many: the name of a unix socket has at most {LONGEST_PATH}, so that PATH_PORT fits too; \
+        "{len} bytes are too many: the name of a unix socket has at most {MAX_PATH}, so that PATH_PORT fits too; \
          use a shorter folder"
     )]
     Long {
@@ -55,7 +55,7 @@ pub enum VsockError {
         /// Its length.
         len: usize,
     },
-    /// Somebody listens there.
+    /// Another program listens there.
     #[error("a running program listens there already; choose another name")]
     InUse {
         /// The name.
@@ -99,7 +99,7 @@ impl VsockSpec {
             return Err(VsockError::Cid { cid: *cid });
         }
         let len = path.as_os_str().len();
-        if len > LONGEST_PATH {
+        if len > MAX_PATH {
             return Err(VsockError::Long { path: path.clone(), len });
         }
         Ok(())

@@ -51,7 +51,7 @@ fn a_guest_program_reaches_a_socket_of_the_host_and_both_talk() {
 }
 
 #[test]
-fn ports_that_nobody_listens_at_are_refused() {
+fn ports_without_a_listener_are_refused() {
     let mut guest = Guest::new();
     let came = guest.ask(packet(Op::Request, 5000, 7), &[]);
     assert_eq!((came.len(), came[0].0.op, came[0].0.src_port, came[0].0.dst_port), (1, Some(Op::Reset), 7, 5000));

@@ -7,7 +7,7 @@
 //! § 5.10.6.1: packets of the guest are taken whether or not it has posted buffers for the answers. Only where very
 //! many resets wait for buffers do its packets wait, too.
 
-#![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![deny(clippy::indexing_slicing)]
 
 use std::time::{Duration, Instant};
 
@@ -31,7 +31,7 @@ const SOCKETS: usize = 2;
 const PACKETS_A_TURN: usize = 64;
 
 /// Buffers of the guest that one read fills at most. Linux posts a page each.
-const MOST_CHAINS: usize = 32;
+const MAX_CHAINS: usize = 32;
 
 /// How long host programs may take for what they were sent when the device stops.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -103,7 +103,7 @@ impl Exchanger {
         Ok(Polling::Again)
     }
 
-    /// One packet. Without a whole header it is nobody's, and forgotten.
+    /// One packet. Without a whole header it is dropped.
     fn hand_over(&mut self, packet: &mut Buffers) {
         let mut bytes = [0; HEADER];
         if packet.copy_to(0, &mut bytes).is_err() || packet.advance(HEADER).is_err() {
@@ -205,7 +205,7 @@ impl Exchanger {
         self.rx.publish();
         // From the last to the first, as each is put back behind the one before.
         chains.rev().for_each(|(chain, _)| self.rx.undo_pop(chain));
-        self.appetite = if filled { (2 * used).clamp(1, MOST_CHAINS) } else { used.max(1) };
+        self.appetite = if filled { (2 * used).clamp(1, MAX_CHAINS) } else { used.max(1) };
         Ok(())
     }
 }

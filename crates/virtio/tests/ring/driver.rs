@@ -19,7 +19,7 @@ const AVAILABLE: u64 = 0x4002;
 const USED: u64 = 0x6004;
 const ARENA: u64 = 0x1_0000;
 
-/// What is in memory where nobody has written.
+/// What is in memory that was never written.
 pub(crate) const UNTOUCHED: u8 = 0xa5;
 
 /// Where a chain's descriptors lie.
@@ -257,7 +257,7 @@ impl Driver {
         if !self.event_idx {
             return u32::from(self.load_u16(USED)) & VRING_USED_F_NO_NOTIFY == 0 && new != old;
         }
-        // The first device's wish: while it wants no kicks at all it may say so by any index.
+        // The first device's request: while it wants no kicks at all it may say so by any index.
         let event = self.memories[0].1.load_u16(self.available_event(), Ordering::Acquire);
         // Whether one of the chains added is number `event`, said without arithmetic on the difference.
         (0..new.wrapping_sub(old)).any(|n| old.wrapping_add(n) == event)

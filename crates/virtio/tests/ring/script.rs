@@ -1,5 +1,5 @@
 //! Any order of what a driver and a device may do: each chain is completed once with the right bytes
-//! in the right place, nobody sleeps through work, and `virtio-queue` does the same in all of it.
+//! in the right place, no side sleeps through work, and `virtio-queue` does the same in all of it.
 //!
 //! Steps are as small as the memory accesses that race: publishing and asking about a kick are two of
 //! them, and so are wanting an interrupt and looking once more.
@@ -157,7 +157,7 @@ impl Play {
             }
             Step::WantInterrupt(_) | Step::WantNoInterrupt | Step::DisableKicks => {}
         }
-        self.nobody_sleeps_through_work();
+        self.no_side_sleeps_through_work();
     }
 
     fn take(&mut self) {
@@ -211,7 +211,7 @@ impl Play {
         self.interrupted |= raised;
     }
 
-    fn nobody_sleeps_through_work(&self) {
+    fn no_side_sleeps_through_work(&self) {
         let asked = self.driver.available == self.driver.considered;
         if self.device_sleeps && !self.kicked && asked {
             assert_eq!(self.taken, self.driver.available, "the device sleeps, no kick is under way, and chains wait");

@@ -1,5 +1,5 @@
 //! A driver on one thread and a device on another, with nothing between them but memory and two
-//! eventfds: whoever sleeps is woken by the other, or the test hangs.
+//! eventfds: a side that sleeps is woken by the other, or the test hangs.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -138,7 +138,7 @@ fn run(size: u16, depth: usize, batch: usize, event_idx: bool, requests: u64) ->
 }
 
 #[test]
-fn nobody_sleeps_for_ever_with_event_idx() {
+fn no_side_sleeps_for_ever_with_event_idx() {
     for (size, depth, batch) in [(4, 1, 1), (4, 1, 4), (4, 2, 1), (16, 4, 3), (16, 16, 16)] {
         let (kicks, counters) = run(size, depth, batch, true, REQUESTS / 5);
         println!("size {size}, depth {depth}, batch {batch}: {kicks} kicks, {counters:?}");
@@ -148,7 +148,7 @@ fn nobody_sleeps_for_ever_with_event_idx() {
 }
 
 #[test]
-fn nobody_sleeps_for_ever_with_flags() {
+fn no_side_sleeps_for_ever_with_flags() {
     for (size, depth, batch) in [(4, 1, 1), (4, 1, 4), (16, 4, 3), (16, 16, 16)] {
         run(size, depth, batch, false, REQUESTS / 5);
     }

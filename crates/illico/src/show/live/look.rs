@@ -6,7 +6,7 @@ use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use illico_machine::live::{MOST_BYTES, Reading, ReadingError};
+use illico_machine::live::{MAX_BYTES, Reading, ReadingError};
 use illico_machine::report::Report;
 
 use super::{COUNTERS, EXITS, REFRESH};
@@ -60,7 +60,7 @@ pub fn look(vm: &Vm) -> Result<Seen, LookError> {
     let gone = || LookError::Gone { name: vm.name.to_string() };
     if !vm.is_alive() {
         let path = vm.file(EXITS);
-        let report = File::open(path).ok().and_then(|file| serde_json::from_reader(file.take(MOST_BYTES as u64)).ok());
+        let report = File::open(path).ok().and_then(|file| serde_json::from_reader(file.take(MAX_BYTES as u64)).ok());
         return Ok(Seen { pid: None, fresh: true, report: report.ok_or_else(gone)? });
     }
     let sockets = &vm.record.as_ref().ok_or_else(gone)?.sockets;
@@ -82,7 +82,7 @@ fn read(path: PathBuf) -> Result<Reading, LookError> {
     let mut tries = 5;
     loop {
         let mut bytes = Vec::new();
-        let read = File::open(&path).and_then(|file| file.take(MOST_BYTES as u64).read_to_end(&mut bytes));
+        let read = File::open(&path).and_then(|file| file.take(MAX_BYTES as u64).read_to_end(&mut bytes));
         if let Err(source) = read {
             return Err(LookError::Read { path, source });
         }

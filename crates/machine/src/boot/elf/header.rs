@@ -1,12 +1,6 @@
 //! The ELF header and the program headers, of both classes (gABI chapters 4 and 5).
 
-#![deny(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::arithmetic_side_effects
-)]
+#![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 use zerocopy::FromBytes;
 use zerocopy::little_endian::{U16, U32, U64};
@@ -14,7 +8,7 @@ use zerocopy::little_endian::{U16, U32, U64};
 use super::{ElfError, Source};
 
 /// More program headers than any kernel has; Linux has five.
-const MOST_PROGRAM_HEADERS: u16 = 64;
+const MAX_PROGRAM_HEADERS: u16 = 64;
 
 const MAGIC: [u8; 4] = *b"\x7fELF";
 pub(super) const CLASS_32: u8 = 1;
@@ -181,7 +175,7 @@ impl Header {
         if self.phnum == 0 {
             return Err(ElfError::Empty);
         }
-        if self.phnum > MOST_PROGRAM_HEADERS {
+        if self.phnum > MAX_PROGRAM_HEADERS {
             return Err(ElfError::Header("it has more than 64 program headers"));
         }
         let size = match self.class {

@@ -1,13 +1,7 @@
 //! The notes of an ELF file, among which a PVH kernel names its entry point (gABI chapter 5,
 //! "Note Section"; Xen public/elfnote.h, `XEN_ELFNOTE_PHYS32_ENTRY`).
 
-#![deny(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::arithmetic_side_effects
-)]
+#![deny(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 use zerocopy::FromBytes;
 use zerocopy::little_endian::{U32, U64};
@@ -16,7 +10,7 @@ use super::header::ProgramHeader;
 use super::{ElfError, PROGRAM, Source};
 
 /// More bytes of notes than any kernel has; Linux has a few hundred.
-const MOST_NOTE_BYTES: u64 = 64 << 10;
+const MAX_NOTE_BYTES: u64 = 64 << 10;
 /// `XEN_ELFNOTE_PHYS32_ENTRY`, in the name space "Xen".
 const NOTE_PVH_ENTRY: u32 = 18;
 /// `NT_GNU_ABI_TAG`, in the name space "GNU": only programs for user space carry it.
@@ -32,7 +26,7 @@ struct NoteHeader {
 
 /// Looks for the PVH entry among the notes of one `PT_NOTE` segment.
 pub(super) fn pvh_entry(source: &Source<'_>, part: &ProgramHeader) -> Result<Option<u32>, ElfError> {
-    if part.filesz > MOST_NOTE_BYTES {
+    if part.filesz > MAX_NOTE_BYTES {
         return Err(ElfError::Header("it has more than 64 KiB of notes"));
     }
     let mut notes = vec![0; part.filesz as usize];

@@ -1,7 +1,7 @@
 //! What changes a folder: names come and go, attributes are set.
 //!
-//! New files belong to the user who runs illico, whoever made them in the guest. The bits that lend rights (set-user-id,
-//! and set-group-id on files) are never set: a guest must not leave a program on the host that runs as somebody.
+//! New files belong to the user who runs illico, not to the guest's user who made them. The bits that lend rights (set-user-id,
+//! and set-group-id on files) are never set: a guest must not leave a program on the host that runs with another user's rights.
 
 use std::ffi::CStr;
 use std::os::fd::AsFd;
@@ -46,7 +46,7 @@ impl Passthrough {
     ///
     /// The kernel does this by itself for writers without `CAP_FSETID` only, so not for illico run by root: a guest
     /// would put its own program into a file that runs as root on the host. (`security.capability` is removed by the
-    /// kernel on each write, whoever writes.) The bits go first, so that no moment is left in which the file has both.
+    /// kernel on each write by any user.) The bits go first, so that no moment is left in which the file has both.
     pub(super) fn kill_privileges(&self, file: &impl AsFd) -> Result<(), Errno> {
         let mode = fstat(file)?.st_mode;
         if !lends_rights(mode) {

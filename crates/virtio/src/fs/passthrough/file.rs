@@ -15,7 +15,7 @@ use super::nodes::Held;
 use super::{Passthrough, at, with_room};
 
 /// Bytes that one COPY_FILE_RANGE copies at most: others wait meanwhile, and the guest asks for the rest.
-const MOST_COPIED: u64 = 16 << 20;
+const MAX_COPIED: u64 = 16 << 20;
 
 impl Passthrough {
     pub fn open_file(&mut self, node: u64, asked: OpenIn) -> Result<OpenOut, Errno> {
@@ -51,7 +51,7 @@ impl Passthrough {
         let make = flags | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NOCTTY;
         let (entry, file) = match self.make_file(&parent, name, make, mode) {
             Ok(file) => (self.tell_made(&file, folder, name)?, file),
-            // Somebody else made it meanwhile.
+            // Another process made it meanwhile.
             Err(Errno::EXIST) if asked.flags & OFlags::EXCL.bits() == 0 => {
                 let entry = self.find(folder, name)?;
                 let opened = self.nodes.hold(entry.nodeid).and_then(|node| match node.kind {
@@ -216,7 +216,7 @@ impl Passthrough {
         let from = self.handles.file(node, asked.fh_in)?;
         let to = self.handles.file(asked.nodeid_out, asked.fh_out)?;
         let (mut off_in, mut off_out) = (asked.off_in, asked.off_out);
-        let length = usize::try_from(asked.len.min(MOST_COPIED)).map_err(|_| Errno::INVAL)?;
+        let length = usize::try_from(asked.len.min(MAX_COPIED)).map_err(|_| Errno::INVAL)?;
         self.share.fits(to, off_out, length as u64)?;
         self.kill_privileges(to)?;
         copy_file_range(from, Some(&mut off_in), to, Some(&mut off_out), length)

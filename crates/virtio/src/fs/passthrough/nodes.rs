@@ -310,7 +310,7 @@ impl Nodes {
         if let Some(known) = self.mounts.iter().position(|mount| mount.device == device && mount.id == id) {
             return Ok(known as MountIndex);
         }
-        // The folder itself is no such thing: its share would not have been opened.
+        // The folder itself is never one: its share would not have been opened.
         let pseudo = !self.mounts.is_empty() && is_pseudo(place)?;
         self.mounts.push(Mount { device, id, pseudo });
         Ok((self.mounts.len() - 1) as MountIndex)

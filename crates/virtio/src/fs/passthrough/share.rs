@@ -27,7 +27,7 @@ pub struct Share {
     pub cache: Cache,
     pub xattr: bool,
     pub pool: Arc<Pool>,
-    /// Bytes that a file may have (`ulimit -f`): the kernel kills who goes beyond.
+    /// Bytes that a file may have (`ulimit -f`): the kernel kills a process that writes beyond.
     pub largest: Option<u64>,
     /// Bits that the host takes from the mode of each new file.
     pub umask: u32,

@@ -10,7 +10,7 @@ use rustix::io::Errno;
 use super::Passthrough;
 
 /// Bytes of one value, and of one list of names, that Linux has (`XATTR_SIZE_MAX`, `XATTR_LIST_MAX`).
-const LONGEST: usize = 64 << 10;
+const MAX_VALUE: usize = 64 << 10;
 
 /// What fits in the room that the guest has, or how much it would be.
 #[derive(Debug, PartialEq, Eq)]
@@ -36,7 +36,7 @@ impl Passthrough {
         if !is_ours(name.to_bytes()) {
             return Err(Errno::NODATA);
         }
-        let mut value = vec![0; LONGEST];
+        let mut value = vec![0; MAX_VALUE];
         let length = getxattr(path, name, &mut value[..])?;
         value.truncate(length);
         Answer::new(value, room)
@@ -44,7 +44,7 @@ impl Passthrough {
 
     pub fn attribute_names(&mut self, node: u64, room: u32) -> Result<Answer, Errno> {
         let path = self.path_for(node)?;
-        let mut names = vec![0; LONGEST];
+        let mut names = vec![0; MAX_VALUE];
         let length = listxattr(path, &mut names[..])?;
         names.truncate(length);
         Answer::new(

@@ -12,6 +12,7 @@ use virtio_bindings::virtio_config::{
 };
 
 use super::*;
+use crate::interrupt::MsiMessage;
 use crate::spec::feature::{EVENT_IDX, INDIRECT_DESC, VERSION_1};
 use crate::testkit::{FOOTPRINT, FakeDriver, Part, ram};
 use crate::transport::toy::{self, Loop, Record, Toy, until};
@@ -30,7 +31,7 @@ pub(super) const RESET_WANTED: u8 = VIRTIO_CONFIG_S_NEEDS_RESET as u8;
 /// What reached the machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Event {
-    Routed(u16, Option<Message>),
+    Routed(u16, Option<MsiMessage>),
     Raised(u16),
 }
 
@@ -69,7 +70,7 @@ impl Vectors for Board {
         !self.state.lock().unwrap().open.contains(&vector)
     }
 
-    fn route(&self, vector: u16, message: Option<Message>) {
+    fn route(&self, vector: u16, message: Option<MsiMessage>) {
         let mut state = self.state.lock().unwrap();
         state.events.push(Event::Routed(vector, message));
         if message.is_none() {

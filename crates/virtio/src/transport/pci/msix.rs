@@ -5,14 +5,7 @@ use std::sync::atomic::Ordering;
 
 use illico_memory::Window;
 
-/// What a message signalled interrupt writes, and where.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Message {
-    /// The address: which local APIC.
-    pub address: u64,
-    /// The data: which vector of it.
-    pub data: u32,
-}
+use crate::interrupt::MsiMessage;
 
 /// The machine's side of a device's vectors.
 pub trait Vectors: Send + Sync {
@@ -21,14 +14,14 @@ pub trait Vectors: Send + Sync {
     /// Whether vector `vector` is masked.
     fn is_masked(&self, vector: u16) -> bool;
     /// Where vector `vector` goes from now on; `None` masks it.
-    fn route(&self, vector: u16, message: Option<Message>);
+    fn route(&self, vector: u16, message: Option<MsiMessage>);
 }
 
 /// Raises a vector, and shows it as pending while it is masked.
 pub(super) fn raise(vectors: &dyn Vectors, pending: &Window, vector: u16) {
     if vectors.is_masked(vector) {
         show_pending(pending, vector, true);
-        // Unmasked meanwhile: whoever did it cleared the bit before it was set.
+        // Unmasked meanwhile, by a thread that cleared the bit before it was set here.
         if !vectors.is_masked(vector) {
             show_pending(pending, vector, false);
         }
@@ -55,7 +48,7 @@ pub struct MsixTable {
     pending: Window,
     vectors: Arc<dyn Vectors>,
     /// What each vector is routed to now.
-    routed: Vec<Option<Message>>,
+    routed: Vec<Option<MsiMessage>>,
     enabled: bool,
     masked: bool,
 }
@@ -104,7 +97,7 @@ impl MsixTable {
         let entry = |field: usize| self.table.load_u32(vector * ENTRY + field, Ordering::Relaxed);
         let open = self.enabled && !self.masked && entry(CONTROL) & CONTROL_MASKED == 0;
         let message =
-            open.then(|| Message { address: u64::from(entry(0)) | u64::from(entry(4)) << 32, data: entry(8) });
+            open.then(|| MsiMessage { address: u64::from(entry(0)) | u64::from(entry(4)) << 32, data: entry(8) });
         if self.routed[vector] != message {
             self.routed[vector] = message;
             self.vectors.route(vector as u16, message);

@@ -12,8 +12,8 @@ const ENABLE: u32 = 1 << 15;
 const MASK_ALL: u32 = 1 << 14;
 const NOTHING: [Event; 0] = [];
 
-fn message(vector: u16) -> Message {
-    Message { address: 0xfee0_0000 | u64::from(vector) << 12, data: 0x4000 + u32::from(vector) }
+fn message(vector: u16) -> MsiMessage {
+    MsiMessage { address: 0xfee0_0000 | u64::from(vector) << 12, data: 0x4000 + u32::from(vector) }
 }
 
 impl Guest {
@@ -30,7 +30,7 @@ impl Guest {
     }
 
     /// `pci_write_msg_msix`: masked, three words, and unmasked again if it was.
-    fn write_message(&mut self, vector: u16, message: Message) {
+    fn write_message(&mut self, vector: u16, message: MsiMessage) {
         let control = self.entry(vector, 3);
         self.set_entry(vector, 3, control | 1);
         self.set_entry(vector, 0, message.address as u32);

@@ -35,7 +35,7 @@ const CONVENTIONAL_END: u64 = 0xa_0000;
 const EXTENDED_START: u64 = 0x10_0000;
 
 /// The least RAM that holds the boot data, the ACPI tables and a page of kernel.
-pub const LEAST_RAM: u64 = EXTENDED_START + PAGE;
+pub const MIN_RAM: u64 = EXTENDED_START + PAGE;
 
 /// What a range of the memory map is (ACPI 6.5 table 15.4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,8 +1,8 @@
-//! The warm boot mark of the PC BIOS: by it a reset after a panic is told from any other.
+//! The warm boot mark of the PC BIOS: it distinguishes a reset after a panic from any other.
 //!
 //! Linux on x86 writes 0x1234 to address 0x472 before a warm reset, and 0 before a cold one. The default
 //! command line asks for warm resets after a panic and for nothing else, so the mark says which it was,
-//! also in guests whose pvpanic driver is a module that nobody has loaded. It costs no exit.
+//! also in guests whose pvpanic driver is a module that is not loaded. It costs no exit.
 
 use illico_memory::{GuestAddress, Ram};
 

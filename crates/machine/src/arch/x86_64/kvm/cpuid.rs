@@ -1,8 +1,8 @@
 //! What the guest is told about its processor (CPUID: Intel SDM 2A, AMD APM 3 appendix E).
 //!
 //! The start is what this KVM supports on this processor; then the machine's own shape goes in (one
-//! package, cores without hyperthreads, one APIC id a vCPU), and what nobody needs comes out. Leaving out
-//! is worth something: each CPUID instruction and most MSR accesses of the guest are exits, and Linux
+//! package, cores without hyperthreads, one APIC id a vCPU), and what a guest does not need comes out. Leaving out
+//! a feature saves exits: each CPUID instruction and most MSR accesses of the guest are exits, and Linux
 //! asks for everything that a leaf promises. The kernel's files that decide are named with each choice
 //! (arch/x86 of Linux 6.12). Security features stay as the host has them.
 
@@ -16,7 +16,7 @@ use crate::spans::Spans;
 pub enum Vendor {
     /// GenuineIntel
     Intel,
-    /// AuthenticAMD, HygonGenuine and whoever follows AMD's manual
+    /// AuthenticAMD, HygonGenuine and others that follow AMD's manual
     Amd,
 }
 
@@ -110,11 +110,11 @@ const HIGHEST_EXTENDED: u32 = 0x8000_0008;
 /// AMD's second feature leaf. It is worth its exits where it promises more than what Linux finds out by itself
 /// (amd.c): automatic IBRS, or that a mitigation is not needed.
 const EXTENDED_FEATURES_2: u32 = 0x8000_0021;
-/// What is not worth them: NO_NESTED_DATA_BP and NO_SMM_CTL_MSR are nobody's business; that LFENCE serialises, and
+/// What is not worth them: NO_NESTED_DATA_BP and NO_SMM_CTL_MSR are unused by Linux; that LFENCE serialises, and
 /// that a null selector clears its base, amd.c finds out or assumes the contrary at no cost.
 const NOTHING_NEW: u32 = 1 << 0 | 1 << 2 | 1 << 6 | 1 << 9;
 
-/// Where KVM says who it is.
+/// KVM's signature.
 const KVM_SIGNATURE: u32 = 0x4000_0000;
 const KVM_FEATURES: u32 = 0x4000_0001;
 /// Frequencies in kHz, as hypervisors agreed to give them: eax TSC, ebx APIC bus.

@@ -5,6 +5,7 @@ mod exit;
 mod msr;
 mod registers;
 mod set_up;
+#[allow(unsafe_code)]
 mod tsc;
 
 pub use cpuid::{CpuModel, Supported, Vendor};

@@ -34,7 +34,7 @@ fn data(selector: u16) -> kvm_segment {
 }
 
 fn tss(selector: u16) -> kvm_segment {
-    // Type 11: busy TSS, which VMX insists on even if nobody uses it. 0x67 is the smallest limit.
+    // Type 11: busy TSS, which VMX requires even where it is unused. 0x67 is the smallest limit.
     kvm_segment { limit: 0x67, selector, type_: 11, present: 1, ..Default::default() }
 }
 

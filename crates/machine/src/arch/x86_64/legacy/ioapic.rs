@@ -4,13 +4,13 @@
 //! pair of index and data would be two exits. Here the registers are a page that the guest reads as
 //! memory: only writes exit. Pins are edge-triggered, as the ACPI tables say of all but the pins of PCI
 //! functions without MSI-X. A pin that a guest makes level-triggered is one for the local APIC, which reports its end by an
-//! exit; nothing is raised again then, because whoever raises a pin raises it anew for each event.
+//! exit; nothing is raised again then, because each event raises the pin anew.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use illico_memory::GuestAddress;
-use illico_virtio::transport::pci::Message;
+use illico_virtio::interrupt::MsiMessage;
 
 use crate::first_look::FirstLook;
 use crate::irq::Irqs;
@@ -110,13 +110,13 @@ impl Ioapic {
 
 /// The message that a redirection entry stands for (Intel SDM vol. 3, § 11.11): destination and its
 /// mode into the address; vector, delivery mode and trigger mode into the data.
-fn message(entry: u64) -> Message {
+fn message(entry: u64) -> MsiMessage {
     let destination = entry >> 56;
     let logical = entry >> 11 & 1;
     let vector_and_delivery = (entry & 0x7ff) as u32;
-    // A level that is asserted. Linux looks whether the local APIC took it for one, and repairs with many writes what is none.
+    // A level that is asserted. Linux checks that the local APIC took it for one, and otherwise repairs the pin with many writes.
     let trigger = if entry & LEVEL == 0 { 0 } else { 1 << 15 | 1 << 14 };
-    Message { address: 0xfee0_0000 | destination << 12 | logical << 2, data: vector_and_delivery | trigger }
+    MsiMessage { address: 0xfee0_0000 | destination << 12 | logical << 2, data: vector_and_delivery | trigger }
 }
 
 #[cfg(test)]
@@ -126,10 +126,10 @@ mod tests {
     #[test]
     fn a_redirection_entry_is_a_message() {
         let physical = 0x0300_0000_0000_0031;
-        assert_eq!(message(physical), Message { address: 0xfee0_3000, data: 0x31 });
+        assert_eq!(message(physical), MsiMessage { address: 0xfee0_3000, data: 0x31 });
         let logical_lowest_priority = 0xff00_0000_0000_0931;
-        assert_eq!(message(logical_lowest_priority), Message { address: 0xfeef_f004, data: 0x131 });
+        assert_eq!(message(logical_lowest_priority), MsiMessage { address: 0xfeef_f004, data: 0x131 });
         let level_active_low = 0xa031;
-        assert_eq!(message(level_active_low), Message { address: 0xfee0_0000, data: 0xc031 });
+        assert_eq!(message(level_active_low), MsiMessage { address: 0xfee0_0000, data: 0xc031 });
     }
 }

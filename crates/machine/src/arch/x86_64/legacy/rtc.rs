@@ -1,4 +1,4 @@
-//! A CMOS real-time clock, only with `--rtc`: the time of day for kernels that know no other clock.
+//! A CMOS real-time clock, present only if the configuration asks for one: the time of day for kernels that know no other clock.
 //!
 //! The Motorola MC146818A (data sheet, "Address map" and "Registers") at ports 0x70 (index) and 0x71
 //! (data), with the century where PCs have it. It tells the host's clock, in UTC: a guest that sets it

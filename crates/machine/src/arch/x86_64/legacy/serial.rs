@@ -1,5 +1,5 @@
-//! A 16550 UART, only with `--console uart`: the witness that shows what a console costs where each
-//! character is an exit, and a console for kernels that have no other.
+//! A 16550 UART, present only if the console is one: it shows what a console costs where each character is an
+//! exit, and is a console for kernels that have no driver for another.
 //!
 //! The registers are `vm-superio`'s. Baud rate, parity and flow control are accepted and without effect; the
 //! receive FIFO has 64 bytes, as there, and what is typed ahead waits behind it.
@@ -55,7 +55,7 @@ impl Serial {
     /// The guest reads a port, counted from the first.
     pub fn read(&mut self, offset: u8) -> u8 {
         let value = self.registers.read(offset);
-        // Not before the FIFO is empty: one interrupt tells of all that it takes.
+        // Not before the FIFO is empty: one interrupt announces all bytes that fit.
         if offset == DATA && self.registers.fifo_capacity() == FIFO {
             self.refill();
         }
@@ -64,7 +64,7 @@ impl Serial {
 
     /// The guest writes a port, counted from the first.
     pub fn write(&mut self, offset: u8, value: u8) {
-        // A character that the host does not take is lost: a UART has no way to tell of it.
+        // A character that the host does not take is lost: a UART has no way to report it.
         let _ = self.registers.write(offset, value);
         // It may have left loopback, in which nothing is received.
         self.refill();

@@ -44,7 +44,7 @@ fn each_character_is_a_write_and_comes_out_at_once() {
 }
 
 #[test]
-fn an_output_that_nobody_reads_does_not_stop_the_guest() {
+fn an_unread_output_does_not_stop_the_guest() {
     let (screen, output) = pipe().unwrap();
     drop(screen);
     let (mut uart, _) = uart(output);

@@ -19,7 +19,8 @@ use illico_memory::{GuestAddress, Ram, Window};
 use crate::device::Device;
 use crate::event_loop::LoopHandle;
 use crate::interrupt::Interrupt;
-use crate::transport::core::{Area, Core, Half, Lines, Shown};
+use crate::queue::{Area, Half};
+use crate::transport::core::{Core, Lines, Shown};
 
 mod config;
 #[cfg(test)]
@@ -28,7 +29,7 @@ mod msix;
 mod pin;
 
 pub use config::ConfigSpace;
-pub use msix::{Message, MsixTable, Vectors};
+pub use msix::{MsixTable, Vectors};
 use pin::Pin;
 
 /// Bytes of BAR 0.
@@ -45,7 +46,7 @@ const MSIX_TABLE: usize = 0x1000;
 const MSIX_PENDING: usize = 0x1800;
 /// As many as the table has room for. A device with more queues has too few for one each, and its
 /// driver shares them: it reads the size of the table.
-const MOST_VECTORS: usize = (MSIX_PENDING - MSIX_TABLE) / msix::ENTRY;
+const MAX_VECTORS: usize = (MSIX_PENDING - MSIX_TABLE) / msix::ENTRY;
 const ISR: u64 = 0x3000;
 
 const ISR_QUEUE: u8 = 1;
@@ -139,13 +140,13 @@ impl PciTransport {
         let config = ConfigSpace::new(config, device.kind(), vector_count(queues), bar);
         let table = MsixTable::new(
             part(MSIX_TABLE, MSIX_PENDING - MSIX_TABLE),
-            part(MSIX_PENDING, MOST_VECTORS / 8),
+            part(MSIX_PENDING, MAX_VECTORS / 8),
             vectors.clone(),
             vector_count(queues),
         );
         let routes = Arc::new(Routes {
             vectors,
-            pending: part(MSIX_PENDING, MOST_VECTORS / 8),
+            pending: part(MSIX_PENDING, MAX_VECTORS / 8),
             config: AtomicU16::new(NO_VECTOR),
             queues: (0..queues).map(|_| AtomicU16::new(NO_VECTOR)).collect(),
             isr: AtomicU8::new(0),
@@ -283,8 +284,8 @@ impl PciTransport {
         let value = u64::from_le_bytes(value);
         // Fields are accessed at their width (§ 4.1.3.1); 64-bit ones also half by half.
         match (offset, bytes.len()) {
-            (DEVICE_FEATURE_SELECT, 4) => self.core.select_device_features(value as u32),
-            (DRIVER_FEATURE_SELECT, 4) => self.core.select_driver_features(value as u32),
+            (DEVICE_FEATURE_SELECT, 4) => self.core.features_mut().select_device(value as u32),
+            (DRIVER_FEATURE_SELECT, 4) => self.core.features_mut().select_driver(value as u32),
             (DRIVER_FEATURE, 4) => self.core.write_driver_features(value as u32),
             (CONFIG_MSIX_VECTOR, 2) => self.routes.config.store(self.valid_vector(value), Ordering::Release),
             (DEVICE_STATUS, 1) => self.write_status(value as u8),
@@ -343,10 +344,10 @@ impl PciTransport {
     /// Brings the readable registers up to date. Status and generation have writers of their own.
     fn show(&mut self) {
         let (core, page) = (&self.core, &self.memory);
-        page.store_u32(DEVICE_FEATURE_SELECT, core.device_features_select(), Ordering::Relaxed);
-        page.store_u32(DEVICE_FEATURE, core.device_features(), Ordering::Relaxed);
-        page.store_u32(DRIVER_FEATURE_SELECT, core.driver_features_select(), Ordering::Relaxed);
-        page.store_u32(DRIVER_FEATURE, core.driver_features(), Ordering::Relaxed);
+        page.store_u32(DEVICE_FEATURE_SELECT, core.features().device_select(), Ordering::Relaxed);
+        page.store_u32(DEVICE_FEATURE, core.features().device(), Ordering::Relaxed);
+        page.store_u32(DRIVER_FEATURE_SELECT, core.features().driver_select(), Ordering::Relaxed);
+        page.store_u32(DRIVER_FEATURE, core.features().driver(), Ordering::Relaxed);
         page.store_u16(CONFIG_MSIX_VECTOR, self.routes.config.load(Ordering::Acquire), Ordering::Relaxed);
         page.store_u16(NUM_QUEUES, core.queue_count(), Ordering::Relaxed);
         page.store_u16(QUEUE_SELECT, core.queue_select(), Ordering::Relaxed);
@@ -368,7 +369,7 @@ impl PciTransport {
 }
 
 fn vector_count(queues: usize) -> u16 {
-    (queues + 1).min(MOST_VECTORS) as u16
+    (queues + 1).min(MAX_VECTORS) as u16
 }
 
 impl std::fmt::Debug for PciTransport {

@@ -12,7 +12,8 @@ use vmm_sys_util::eventfd::EventFd;
 use crate::device::Device;
 use crate::event_loop::LoopHandle;
 use crate::interrupt::signal;
-use crate::transport::core::{Area, Core, Half, Lines, Shown};
+use crate::queue::{Area, Half};
+use crate::transport::core::{Core, Lines, Shown};
 
 #[cfg(test)]
 mod guest;
@@ -157,9 +158,9 @@ impl MmioTransport {
     fn write_register(&mut self, offset: usize, value: u32) {
         let core = &mut self.core;
         match offset {
-            DEVICE_FEATURES_SEL => core.select_device_features(value),
+            DEVICE_FEATURES_SEL => core.features_mut().select_device(value),
             DRIVER_FEATURES => core.write_driver_features(value),
-            DRIVER_FEATURES_SEL => core.select_driver_features(value),
+            DRIVER_FEATURES_SEL => core.features_mut().select_driver(value),
             // A queue that cannot exist is shown like one that does not.
             QUEUE_SEL => core.select_queue(u16::try_from(value).unwrap_or(u16::MAX)),
             QUEUE_SIZE => core.write_queue_size(u16::try_from(value).unwrap_or(0)),
@@ -195,7 +196,7 @@ impl MmioTransport {
     fn show(&self) {
         let queue = self.core.queue();
         let registers = [
-            (DEVICE_FEATURES, self.core.device_features()),
+            (DEVICE_FEATURES, self.core.features().device()),
             (QUEUE_SIZE_MAX, queue.map_or(0, |queue| queue.max_size.into())),
             (QUEUE_READY, queue.is_some_and(|queue| queue.ready).into()),
         ];

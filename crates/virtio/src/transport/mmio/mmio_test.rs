@@ -152,7 +152,7 @@ fn a_driver_like_linux_starts_the_device_uses_it_resets_it_and_starts_it_again()
         guest.writel(VIRTIO_MMIO_STATUS, 0);
         assert_eq!(guest.record.stops.load(Ordering::SeqCst), 2 * round, "both workers are off the loop");
         assert!(guest.image() == power_on);
-        // Nobody takes anything any more; rings begin at 0 again.
+        // No chain is taken any more; rings begin at 0 again.
         let rings = 0..0x1_0000;
         for base in [0, FOOTPRINT] {
             guest.ram.window(GuestAddress(base), rings.end).unwrap().fill(0, rings.end as usize, 0);
