@@ -121,7 +121,7 @@ impl Buffers {
     /// Sets every byte of the request to `byte`.
     pub fn fill(&self, byte: u8) {
         for range in self.iovecs() {
-            // SAFETY: live ranges of guest memory, of which nobody holds a reference.
+            // SAFETY: live ranges of guest memory, to which there are no references.
             unsafe { std::ptr::write_bytes(range.iov_base.cast::<u8>(), byte, range.iov_len) };
         }
     }

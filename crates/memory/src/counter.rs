@@ -150,9 +150,9 @@ mod tests {
         table.add(4, 1);
         let mut bytes = [0; 8];
         window.copy_to(64 + 32, &mut bytes);
-        assert_eq!(bytes, [0; 8], "the place behind the table is somebody else's");
+        assert_eq!(bytes, [0; 8], "the bytes behind the table belong to another table");
         drop(window);
-        assert_eq!(table.get(1), 7, "the memory stays as long as somebody counts there");
+        assert_eq!(table.get(1), 7, "the memory stays mapped as long as a counter refers to it");
     }
 
     #[test]

@@ -11,6 +11,8 @@
 //!
 //! No KVM here, and nothing of VirtIO.
 
+#![warn(missing_docs)]
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests start threads as they like"))]
 
 mod address;

@@ -89,7 +89,7 @@ impl Mapping {
         Ok(Window::whole(Arc::new(mapping)))
     }
 
-    /// The first `len` bytes of an open file, shared with everyone who has it open.
+    /// The first `len` bytes of an open file, shared with every process that has it open.
     pub fn file(file: BorrowedFd<'_>, len: usize, access: Access) -> Result<Window, MapError> {
         let protection = match access {
             Access::ReadOnly => libc::PROT_READ,
@@ -128,7 +128,7 @@ impl Mapping {
         // SAFETY: offset < LARGE_PAGE = slack, so start..start+len lies inside the reservation.
         let start = unsafe { reserved.add(offset) };
         let fd = file.map_or(-1, |file| file.as_raw_fd());
-        // SAFETY: MAP_FIXED replaces only pages of the reservation made above, which nobody else knows.
+        // SAFETY: MAP_FIXED replaces only pages of the reservation made above, which no other code refers to.
         let at = unsafe { libc::mmap(start.as_ptr().cast(), len, protection, flags | libc::MAP_FIXED, fd, 0) };
         let mapping = Self { start, len, reserved: (reserved, whole) };
         checked(at).map_err(failed)?; // on failure `mapping` drops and the reservation goes with it

@@ -71,8 +71,8 @@ impl Ram {
     /// From now on, memory that is touched for the first time comes in large pages, if the RAM was made
     /// with [`Pages::Transparent`].
     ///
-    /// A large page is cleared when it is touched, which takes as long as a whole small guest: whoever
-    /// loads one calls this afterwards, whoever loads a large kernel before.
+    /// A large page is cleared when it is touched, which takes as long as a whole small guest: the loader of a
+    /// small kernel calls this afterwards, that of a large one before.
     pub fn prefer_large_pages(&self) {
         if self.pages == Pages::Transparent {
             for Region { window, .. } in self.regions.iter() {

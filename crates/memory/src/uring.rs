@@ -1,10 +1,11 @@
 //! Transfers between guest memory and one file that go on while the caller does something else
 //! (io_uring), and the rule that makes them safe: a ring owns the memory of what is in flight.
 //!
-//! Who wants a transfer goes into the ring with its buffers and comes out with the completion, never
-//! earlier, and a ring that is dropped waits for what is in flight. So the kernel never writes to
-//! memory that has been let go.
-//! Continuing a short transfer is the caller's business, as it is with the calls that wait.
+//! The owner of a transfer is moved into the ring with its buffers and comes out with the completion, never
+//! earlier, and a ring that is dropped waits for what is in flight. So the kernel never writes to freed memory.
+//! Continuing a short transfer is left to the caller, as with the calls that wait.
+
+#![allow(clippy::expect_used, reason = "what is expected fails only by a bug of the monitor or of the kernel")]
 
 use std::fs::File;
 use std::io::{self, ErrorKind};
@@ -28,7 +29,7 @@ pub enum Allocate {
 /// A request that is done.
 #[derive(Debug)]
 pub struct Completion<T> {
-    /// Who wanted it.
+    /// The owner of the transfer.
     pub owner: T,
     /// Bytes transferred, fewer than wanted perhaps, or why it failed.
     pub result: io::Result<usize>,
@@ -111,7 +112,7 @@ impl<T: 'static> Uring<T> {
         // SAFETY: what the entry points to stays where it is until its completion was taken out. The
         // file is held by `self`. A list of ranges is heap storage of `Buffers` that `owner` lends,
         // and with it the guest memory that the ranges name; `owner` is 'static, lies in `flights`
-        // where nobody can reach it to change or drop it (moving it moves no storage), and `drop`
+        // where no other code can change or drop it (moving it moves no storage), and `drop`
         // waits. A ring that is leaked leaks its flights.
         let pushed = unsafe { self.ring.submission().push(&entry) };
         // At most `depth` are in flight, and the queue has at least as many entries.

@@ -28,7 +28,7 @@ fn next<T>(uring: &mut Uring<T>) -> Completion<T> {
     uring.completion().unwrap()
 }
 
-/// Who wants a transfer: a name and the buffers.
+/// The owner of a transfer: a name and the buffers.
 type Owner = (char, Buffers);
 
 fn owner(name: char, ram: &Ram, ranges: &[(u64, u32)]) -> Owner {
