@@ -14,6 +14,8 @@
 use std::fs::File;
 use std::io::{self, Read};
 
+use memchr::memmem;
+
 const SETUP_MAGIC: (usize, &[u8]) = (0x202, b"HdrS");
 const VERSION_OFFSET: usize = 0x20e;
 /// The offset counts from the end of the boot sector.
@@ -48,7 +50,8 @@ fn of_elf(start: Vec<u8>, mut file: &File) -> io::Result<Option<String>> {
     const STEP: u64 = 1 << 20;
     let mut window = start;
     loop {
-        let mut releases = banners(&window).filter_map(|at| token(window.get(at.checked_add(BANNER.len())?..)?));
+        let mut releases =
+            memmem::find_iter(&window, BANNER).filter_map(|at| token(window.get(at.checked_add(BANNER.len())?..)?));
         // Format strings look like banners.
         if let Some(release) = releases.find(|release| release.starts_with(|first: char| first.is_ascii_digit())) {
             return Ok(Some(release));
@@ -60,38 +63,6 @@ fn of_elf(start: Vec<u8>, mut file: &File) -> io::Result<Option<String>> {
             return Ok(None);
         }
     }
-}
-
-/// Where banners begin. The last byte of where one could be says how far the next place is at least (Horspool): of an
-/// uncompressed kernel's 20 MB of code in front of its banner this looks at one byte in a dozen.
-fn banners(bytes: &[u8]) -> impl Iterator<Item = usize> + '_ {
-    let mut at = 0_usize;
-    std::iter::from_fn(move || {
-        while let Some(here) = bytes.get(at..).and_then(|rest| rest.get(..BANNER.len())) {
-            let found = (here == BANNER).then_some(at);
-            at = at.saturating_add(
-                here.last().map_or(1, |&last| STEPS.get(usize::from(last)).map_or(1, |&step| step.into())),
-            );
-            if found.is_some() {
-                return found;
-            }
-        }
-        None
-    })
-}
-
-/// For each byte: from its last place in the banner, but for the very last, to the banner's end.
-const STEPS: [u8; 256] = steps();
-
-#[allow(clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "evaluated when it is compiled")]
-const fn steps() -> [u8; 256] {
-    let mut steps = [BANNER.len() as u8; 256];
-    let mut at = 0;
-    while at + 1 < BANNER.len() {
-        steps[BANNER[at] as usize] = (BANNER.len() - 1 - at) as u8;
-        at += 1;
-    }
-    steps
 }
 
 /// The word that begins here and ends with a space.

@@ -23,11 +23,11 @@ use ruzstd::decoding::{FrameDecoder, StreamingDecoder};
 use super::bzimage::{BzImageError, Packing, Payload};
 
 /// The most that a kernel unpacks to. Distributions are at 60 MiB.
-const MOST: u64 = 512 << 20;
+const MAX_UNPACKED: u64 = 512 << 20;
 /// The largest window of a decoder: what `zstd --ultra -22` and `xz` take for Linux is 128 MiB.
-const MOST_WINDOW: u64 = 128 << 20;
+const MAX_WINDOW: u64 = 128 << 20;
 /// That, and what an xz decoder needs besides, in KiB.
-const XZ_MEMORY_KIB: u32 = (MOST_WINDOW >> 10) as u32 + 1024;
+const XZ_MEMORY_KIB: u32 = (MAX_WINDOW >> 10) as u32 + 1024;
 /// A block of the legacy format of lz4 unpacks to this at most (lz4 doc/lz4_Frame_format.md).
 const LZ4_BLOCK: usize = 8 << 20;
 /// And takes up this at most: the bound of the block format.
@@ -38,7 +38,7 @@ const STEP: usize = 256 << 10;
 
 /// Unpacks the payload of `image` to the end of `out` and gives the number of bytes.
 pub(super) fn unpack(image: &File, payload: &Payload, out: &File) -> Result<u64, BzImageError> {
-    unpack_at_most(MOST, image, payload, out)
+    unpack_at_most(MAX_UNPACKED, image, payload, out)
 }
 
 fn unpack_at_most(most: u64, image: &File, payload: &Payload, out: &File) -> Result<u64, BzImageError> {
@@ -115,7 +115,7 @@ impl Sink<'_> {
 
 fn zstd(section: Section<'_>) -> Result<impl Read, BzImageError> {
     let mut decoder = FrameDecoder::new();
-    decoder.set_max_window_size(MOST_WINDOW);
+    decoder.set_max_window_size(MAX_WINDOW);
     StreamingDecoder::new_with_decoder(section, decoder).map_err(|error| BzImageError::Unpack(io::Error::other(error)))
 }
 

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use crate::compress::unpacked;
 
 /// A module is a few MiB at most; what unpacks to more is none.
-const MOST_BYTES: u64 = 64 << 20;
+const MAX_BYTES: u64 = 64 << 20;
 /// Endings of module files. The kernel is given what is in them.
 const ENDINGS: [&str; 4] = ["", ".xz", ".zst", ".gz"];
 
@@ -132,7 +132,7 @@ pub fn content(path: &Path) -> Result<Vec<u8>, ModulesError> {
     let failed = |source| ModulesError::Read { path: path.to_owned(), source };
     let file = fs::File::open(path).map_err(failed)?;
     let mut bytes = Vec::new();
-    unpacked(file).and_then(|reader| reader.take(MOST_BYTES).read_to_end(&mut bytes)).map_err(failed)?;
+    unpacked(file).and_then(|reader| reader.take(MAX_BYTES).read_to_end(&mut bytes)).map_err(failed)?;
     Ok(bytes)
 }
 
