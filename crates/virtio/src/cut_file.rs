@@ -10,7 +10,7 @@ use std::fs::File;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
-use illico_memory::Window;
+use rustix::fs::fstat;
 use rustix::fs::inotify::{CreateFlags, WatchFlags, add_watch, init};
 use rustix::io::read;
 use rustix::path::DecInt;
@@ -35,12 +35,17 @@ impl CutFile {
     pub(crate) fn is_shorter(&self, file: &File, len: u64) -> bool {
         let mut events = [MaybeUninit::<u8>::uninit(); 4096];
         let _ = read(&self.inotify, &mut events[..]);
-        file.metadata().is_ok_and(|data| data.len() < len)
+        fstat(file).is_ok_and(|data| u64::try_from(data.st_size).is_ok_and(|now| now < len))
     }
 
-    /// Ends this process as any other access to the lost pages would: by SIGBUS, which whoever runs the machine may handle.
-    pub(crate) fn end(window: &Window) {
-        let _: u8 = window.read(window.len().saturating_sub(1));
+    /// Raises SIGBUS, as an access of this process to the lost pages would; the program that runs the machine may handle it.
+    ///
+    /// No access is made: Rust's own handler, which a later one is chained to, gives SIGBUS its default back, and an access that is
+    /// repeated would then end the process before its handler has restored a terminal.
+    #[allow(unsafe_code)]
+    pub(crate) fn end() {
+        // SAFETY: raise(3) takes a number and touches no memory of this program.
+        unsafe { libc::raise(libc::SIGBUS) };
     }
 }
 

@@ -349,7 +349,7 @@ impl Worker for Flusher {
         match (source, &self.backing.cut) {
             (1, Some(cut)) => {
                 if cut.is_shorter(&self.backing.file, self.window.len() as u64) {
-                    CutFile::end(&self.window);
+                    CutFile::end();
                 }
                 Ok(Polling::Sleep)
             }

@@ -146,6 +146,7 @@ const QUEUE: &[Allowed] = &[
     call!(pwrite64, SYS_pwrite64, When::Always, "disks: zeros, where the file system has no call for them"),
     call!(fallocate, SYS_fallocate, When::Always, "disks: discard and write zeroes"),
     call!(fdatasync, SYS_fdatasync, When::Always, "disks and pmem: flush"),
+    call!(fstat, SYS_fstat, When::Always, "pmem: whether its file was cut short"),
     call!(fsync, SYS_fsync, When::Always, "disks and pmem: flush"),
     call!(msync, SYS_msync, When::Always, "pmem: flush"),
     call!(recvmsg, SYS_recvmsg, When::Always, "queues of a network card"),
