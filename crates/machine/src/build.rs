@@ -29,7 +29,7 @@ use crate::irq::{DeviceVectors, Irqs};
 use crate::kvm::{Kvm, KvmError, Vcpu, Vm, VmOptions};
 use crate::live::{Page, Shape};
 use crate::loop_thread::{self, LoopThread};
-use crate::machine::{History, Machine, Seen};
+use crate::machine::{DeviceView, History, Machine};
 use crate::mmio::MmioBus;
 use crate::pci::{self, Ecam, PciBus};
 use crate::spans::Spans;
@@ -211,8 +211,8 @@ pub fn build(config: &Config, start: Start, parts: Parts) -> Result<Machine, Bui
     let control_loop = EventLoop::new().map_err(host("make the control loop"))?;
 
     // What a guest has mapped of a device's memory may be the place of its data for another.
-    let beside = opened.iter().filter_map(|opened| opened.memory.clone());
-    let reached = ram.with_beside(beside.map(|DeviceMemory { start, window, writable }| {
+    let extra = opened.iter().filter_map(|opened| opened.memory.clone());
+    let reached = ram.with_extra_regions(extra.map(|DeviceMemory { start, window, writable }| {
         (Region { start, window }, if writable { Access::ReadWrite } else { Access::ReadOnly })
     }));
     let shape = |opened: &Opened| {
@@ -316,7 +316,7 @@ struct Assembly<'a> {
     without: &'a [Feature],
     main: LoopHandle,
     loops: Vec<LoopHandle>,
-    seen: Vec<Seen>,
+    seen: Vec<DeviceView>,
 }
 
 impl Assembly<'_> {
@@ -400,7 +400,7 @@ impl Assembly<'_> {
     }
 
     fn see(&mut self, core: &Core) {
-        self.seen.push(Seen {
+        self.seen.push(DeviceView {
             name: core.name().to_owned(),
             kind: core.kind().name,
             ports: core.ports().to_vec(),

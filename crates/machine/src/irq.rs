@@ -8,7 +8,7 @@ use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use illico_virtio::complaints::Complaints;
+use illico_virtio::complaints::RateLimited;
 use illico_virtio::interrupt::{MsiMessage, signal};
 use illico_virtio::transport::pci::Vectors;
 use vmm_sys_util::eventfd::{EFD_NONBLOCK, EventFd};
@@ -21,7 +21,7 @@ pub struct Irqs {
     vm: Arc<Vm>,
     lines: Vec<Line>,
     routes: Mutex<Vec<Option<MsiMessage>>>,
-    complaints: Complaints,
+    complaints: RateLimited,
 }
 
 #[derive(Debug)]
@@ -36,7 +36,7 @@ impl Irqs {
         let line = |_| Ok(Line { event: EventFd::new(EFD_NONBLOCK)?, masked: AtomicBool::new(true) });
         let lines = (0..count).map(line).collect::<io::Result<Vec<_>>>()?;
         let routes = Mutex::new(vec![None; lines.len()]);
-        Ok(Self { vm, lines, routes, complaints: Complaints::default() })
+        Ok(Self { vm, lines, routes, complaints: RateLimited::default() })
     }
 
     /// Signals a GSI.
@@ -62,7 +62,7 @@ impl Irqs {
     /// guest then gets no interrupts of this GSI, which is logged.
     pub fn route(&self, gsi: u32, message: Option<MsiMessage>) {
         if let Err(error) = self.try_route(gsi, message) {
-            self.complaints.tell(|| format!("GSI {gsi} stays silent: {error}"));
+            self.complaints.log(|| format!("GSI {gsi} stays silent: {error}"));
         }
     }
 

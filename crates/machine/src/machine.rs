@@ -44,7 +44,7 @@ pub struct Machine {
     pub(crate) main_thread: LoopThread,
     pub(crate) loops: Vec<LoopHandle>,
     pub(crate) control: Control,
-    pub(crate) seen: Vec<Seen>,
+    pub(crate) seen: Vec<DeviceView>,
     /// Removed at the end, however the machine ends.
     pub(crate) sockets: Vec<SocketFile>,
     pub(crate) page: Page,
@@ -61,7 +61,7 @@ pub struct History {
 
 /// The counters of a device, read while it runs and afterwards.
 #[derive(Debug)]
-pub struct Seen {
+pub struct DeviceView {
     /// Its name.
     pub name: String,
     /// What it is.
@@ -72,7 +72,7 @@ pub struct Seen {
     pub polls: Vec<Arc<PollCounters>>,
 }
 
-impl Seen {
+impl DeviceView {
     fn report(&self) -> DeviceReport {
         let queue = |(queue, port): (usize, &QueuePort)| {
             let counters = &port.counters;
@@ -108,7 +108,7 @@ pub struct Outcome {
     /// What it tells of its time, if spans are collected.
     pub timeline: Option<Timeline>,
     vcpus: Vec<(u8, Arc<VcpuExits>, Option<Vcpu>)>,
-    seen: Vec<Seen>,
+    seen: Vec<DeviceView>,
 }
 
 impl Outcome {
@@ -128,7 +128,7 @@ impl Outcome {
         let vcpus: Vec<_> = self.vcpus.iter().map(figures).collect();
         let fixed = Party::FIXED.into_iter().map(|party| party.name().to_owned());
         let parties: Vec<_> = fixed.chain(self.seen.iter().map(|seen| seen.name.clone())).collect();
-        Report::new(&parties, &vcpus, self.seen.iter().map(Seen::report).collect())
+        Report::new(&parties, &vcpus, self.seen.iter().map(DeviceView::report).collect())
     }
 }
 
@@ -298,7 +298,7 @@ impl Last {
 }
 
 /// Begins to look at the exits while they go on.
-fn sample(vm: Arc<Vm>, vcpus: &[VcpuThread], seen: &[Seen], spans: Spans) -> io::Result<Sampler> {
+fn sample(vm: Arc<Vm>, vcpus: &[VcpuThread], seen: &[DeviceView], spans: Spans) -> io::Result<Sampler> {
     let reader = |vcpu: &VcpuThread| {
         // A kernel that does not tell is no reason to keep the rest back.
         let stats = vcpu.vcpu.stats_reader(exit_samples::wanted()).ok().flatten();

@@ -3,13 +3,13 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use illico_memory::{GuestAddress, Window};
-use illico_virtio::complaints::Complaints;
+use illico_virtio::complaints::RateLimited;
 use illico_virtio::transport::core::Core;
 use illico_virtio::transport::mmio::{MmioTransport, PAGE, QUEUE_NOTIFY};
 
-use crate::first_look::FirstLook;
 use crate::kicks::Kicks;
 use crate::kvm::Vm;
+use crate::lazy_slot::LazySlot;
 
 /// Where the first page is.
 pub const START: GuestAddress = GuestAddress(0xd000_0000);
@@ -22,9 +22,9 @@ pub fn page(index: usize) -> GuestAddress {
 /// One device, and where KVM listens for its kicks.
 struct Device {
     transport: MmioTransport,
-    page: FirstLook,
+    page: LazySlot,
     kicks: Kicks,
-    complaints: Complaints,
+    complaints: RateLimited,
 }
 
 /// All of them.
@@ -37,8 +37,8 @@ impl MmioBus {
     /// Devices in order, each with its page, which the guest sees from its first look on.
     pub fn new(vm: Arc<Vm>, devices: Vec<(MmioTransport, Window)>) -> Self {
         let device = |(index, (transport, window))| {
-            let page = FirstLook::new(Arc::clone(&vm), page(index), window);
-            Mutex::new(Device { transport, page, kicks: Kicks::default(), complaints: Complaints::default() })
+            let page = LazySlot::new(Arc::clone(&vm), page(index), window);
+            Mutex::new(Device { transport, page, kicks: Kicks::default(), complaints: RateLimited::default() })
         };
         let devices = devices.into_iter().enumerate().map(device).collect();
         Self { vm, devices }
@@ -71,19 +71,19 @@ impl MmioBus {
     /// A read: the first, or on a host that exits for all.
     pub fn read(&self, index: usize, offset: u64, out: &mut [u8]) {
         let device = lock(&self.devices[index]);
-        device.page.seen();
+        device.page.touch();
         device.transport.read(offset, out);
     }
 
     /// A write to a register.
     pub fn write(&self, index: usize, offset: u64, bytes: &[u8]) {
         let Device { transport, page: shown, kicks, complaints } = &mut *lock(&self.devices[index]);
-        shown.seen();
+        shown.touch();
         transport.write(offset, bytes);
         let notify = GuestAddress(page(index).0 + QUEUE_NOTIFY);
         let places = (0..).map(|queue| (notify, Some(queue)));
         if let Err(error) = kicks.follow(&self.vm, transport.core(), places) {
-            complaints.tell(|| format!("{}: its kicks cannot be heard: {error}", transport.core().name()));
+            complaints.log(|| format!("{}: its kicks cannot be heard: {error}", transport.core().name()));
         }
     }
 

@@ -8,7 +8,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
 
 use illico_memory::{GuestAddress, MapError, Mapping, Pages, Window};
-use illico_virtio::complaints::{Complaints, say};
+use illico_virtio::complaints::{RateLimited, say};
 use illico_virtio::transport::core::Core;
 use illico_virtio::transport::pci::{BAR_MEMORY, BAR_SIZE, NOTIFY, NOTIFY_STRIDE, PciTransport};
 
@@ -66,12 +66,12 @@ struct Function {
     memory: Window,
     placed: Option<(GuestAddress, SlotId)>,
     kicks: Kicks,
-    complaints: Complaints,
+    complaints: RateLimited,
 }
 
 impl Function {
     fn complain(&self, why: impl FnOnce() -> String) {
-        self.complaints.tell(|| format!("{}: {}", self.transport.core().name(), why()));
+        self.complaints.log(|| format!("{}: {}", self.transport.core().name(), why()));
     }
 }
 
@@ -90,7 +90,7 @@ impl PciBus {
     /// Functions in order, each with the memory part of its BAR.
     pub fn new(vm: Arc<Vm>, ecam: Ecam, functions: Vec<(PciTransport, Window)>) -> Self {
         let function = |(transport, memory)| {
-            let (kicks, complaints) = (Kicks::default(), Complaints::default());
+            let (kicks, complaints) = (Kicks::default(), RateLimited::default());
             Mutex::new(Function { transport, memory, placed: None, kicks, complaints })
         };
         Self {
@@ -119,7 +119,7 @@ impl PciBus {
         self.functions.is_empty()
     }
 
-    /// The guest has looked at configuration space: from now on it is memory (see `first_look`), and a BAR is while it
+    /// The guest has looked at configuration space: from now on it is memory (see `lazy_slot`), and a BAR is while it
     /// decodes.
     fn seen(&self) {
         self.seen.call_once(|| {

@@ -64,7 +64,7 @@ impl Ram {
 
     /// The same RAM, with device memory beside it that requests may name as well: a program reads a disk
     /// straight into a file that it has mapped with DAX. Of read-only memory devices may only read.
-    pub fn with_beside(&self, beside: impl IntoIterator<Item = (Region, Access)>) -> Self {
+    pub fn with_extra_regions(&self, beside: impl IntoIterator<Item = (Region, Access)>) -> Self {
         Self { beside: beside.into_iter().collect(), ..self.clone() }
     }
 

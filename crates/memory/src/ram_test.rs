@@ -55,7 +55,7 @@ fn device_memory_is_a_place_for_data_but_no_ram() {
     let at = GuestAddress(1 << 30);
     let device = |start, access| (Region { start, window: Mapping::anonymous(0x1000, Pages::Small).unwrap() }, access);
     let read_only = GuestAddress(2 << 30);
-    let ram = ram(0x1000).with_beside([device(at, Access::ReadWrite), device(read_only, Access::ReadOnly)]);
+    let ram = ram(0x1000).with_extra_regions([device(at, Access::ReadWrite), device(read_only, Access::ReadOnly)]);
     assert!(ram.window(at, 16).is_err(), "no place for a ring");
     assert!(ram.write(at, b"no").is_err());
     assert_eq!((ram.size(), ram.regions().len()), (0x1000, 1));

@@ -12,13 +12,13 @@ const TOLD: u32 = 8;
 
 /// Log lines of one kind about one device.
 #[derive(Debug, Default)]
-pub struct Complaints {
+pub struct RateLimited {
     made: AtomicU32,
 }
 
-impl Complaints {
+impl RateLimited {
     /// Logs one more on standard error, unless the limit is reached.
-    pub fn tell(&self, line: impl FnOnce() -> String) {
+    pub fn log(&self, line: impl FnOnce() -> String) {
         if let Some(line) = self.next(line) {
             say(&line);
         }
@@ -39,7 +39,7 @@ mod tests {
 
     #[test]
     fn a_guest_that_misbehaves_for_ever_causes_eight_lines() {
-        let complaints = Complaints::default();
+        let complaints = RateLimited::default();
         let told: Vec<_> = (0..100_000).filter_map(|n| complaints.next(|| format!("attempt {n}"))).collect();
         assert_eq!(told.len(), 8);
         assert_eq!(told[..7], std::array::from_fn::<_, 7, _>(|n| format!("attempt {n}")));
@@ -48,7 +48,7 @@ mod tests {
 
     #[test]
     fn what_is_not_told_is_not_even_worded() {
-        let complaints = Complaints::default();
+        let complaints = RateLimited::default();
         (0..TOLD).for_each(|_| drop(complaints.next(String::new)));
         assert_eq!(complaints.next(|| panic!("worded")), None);
     }

@@ -30,7 +30,7 @@ use crate::spec::Kind;
 
 use disk::Disk;
 use engine::{Engine, Job};
-use polling::{Clock, Looking};
+use polling::{BusyPoll, Clock};
 use request::{MAX_DISCARD_SECTORS, MAX_SEGMENTS, MAX_ZEROES_SECTORS, SECTOR};
 pub use spec::{DiskError, DiskSpec, EngineKind, MAX_QUEUES, Poll};
 use worker::{Parked, Server};
@@ -230,7 +230,7 @@ impl Device for Block {
             let looking = self
                 .polls
                 .get(index)
-                .map(|counters| Looking::new(Arc::clone(counters), self.clock.clone(), self.poll_bound));
+                .map(|counters| BusyPoll::new(Arc::clone(counters), self.clock.clone(), self.poll_bound));
             workers.push(Box::new(Server::new(queue, engine, Arc::clone(&self.parked), looking, features)));
         }
         Ok(workers)

@@ -83,7 +83,7 @@ impl fmt::Debug for Clock {
 
 /// A worker's looks: the window, on the clock, and counted.
 #[derive(Debug)]
-pub(super) struct Looking {
+pub(super) struct BusyPoll {
     counters: Arc<PollCounters>,
     window: Window,
     clock: Clock,
@@ -102,7 +102,7 @@ pub(super) fn bound(clock: &Clock) -> u64 {
     (tries.min().unwrap_or(0) * MAX_LOOKS / u64::from(LOOKS)).clamp(least, most)
 }
 
-impl Looking {
+impl BusyPoll {
     pub(super) fn new(counters: Arc<PollCounters>, clock: Clock, bound: u64) -> Self {
         Self { counters, window: Window::new(bound), clock, span: None }
     }

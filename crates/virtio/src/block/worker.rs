@@ -16,7 +16,7 @@ use crate::event_loop::{Fault, Polling, Source, Worker};
 use crate::queue::{Position, Queue};
 
 use super::engine::{Engine, Job, Progress};
-use super::polling::{LOOKS, Looking};
+use super::polling::{BusyPoll, LOOKS};
 use super::request::{Refusal, Request, Segment, Status};
 use super::{F_DISCARD, F_WRITE_ZEROES};
 
@@ -49,7 +49,7 @@ pub(super) struct Server {
     engine: Engine,
     parked: Parked,
     /// With `poll=adaptive`.
-    looking: Option<Looking>,
+    looking: Option<BusyPoll>,
     /// Requests that were handed back.
     handed_back: u64,
     /// Empty lists for status bytes and for what follows a step, kept so that a request allocates nothing.
@@ -61,7 +61,7 @@ pub(super) struct Server {
 }
 
 impl Server {
-    pub(super) fn new(queue: Queue, engine: Engine, parked: Parked, looking: Option<Looking>, features: u64) -> Self {
+    pub(super) fn new(queue: Queue, engine: Engine, parked: Parked, looking: Option<BusyPoll>, features: u64) -> Self {
         let later = VecDeque::with_capacity(queue.size().into());
         Self { queue, engine, parked, looking, handed_back: 0, spare: Vec::new(), later, features }
     }
@@ -262,7 +262,7 @@ impl Worker for Server {
     }
 
     fn poll(&mut self) -> Result<Polling, Fault> {
-        if !self.looking.as_ref().is_some_and(Looking::is_on) {
+        if !self.looking.as_ref().is_some_and(BusyPoll::is_on) {
             return self.serve();
         }
         for _ in 0..LOOKS {
@@ -271,7 +271,7 @@ impl Worker for Server {
             }
             spin_loop();
         }
-        if !self.looking.as_mut().is_some_and(Looking::is_over) {
+        if !self.looking.as_mut().is_some_and(BusyPoll::is_over) {
             // On a host with no CPU to spare, the guest would wait for us while we wait for it.
             std::thread::yield_now();
             return Ok(Polling::Again);

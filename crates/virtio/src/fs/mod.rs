@@ -18,7 +18,7 @@ use zerocopy::{Immutable, IntoBytes};
 use illico_memory::Ram;
 
 use crate::chain::Chain;
-use crate::complaints::Complaints;
+use crate::complaints::RateLimited;
 use crate::device::{Activation, Device, DeviceError, DeviceSpec};
 use crate::event_loop::{Fault, Polling, Source, Worker};
 use crate::queue::{Position, Queue};
@@ -56,7 +56,7 @@ pub struct Fs {
     share: Arc<Share>,
     tag: [u8; TAG_BYTES],
     name: String,
-    complaints: Arc<Complaints>,
+    complaints: Arc<RateLimited>,
 }
 
 impl Fs {
@@ -132,7 +132,7 @@ struct Waiter {
     share: Arc<Share>,
     ram: Ram,
     name: String,
-    complaints: Arc<Complaints>,
+    complaints: Arc<RateLimited>,
 }
 
 impl Waiter {
@@ -153,7 +153,7 @@ impl Waiter {
             cost += 1 + (chain.readable.len() + chain.writable.len()) / (16 << 10);
             queue.count_from_guest(chain.readable.len() as u64);
             let written = server.serve(&mut chain).unwrap_or_else(|why| {
-                self.complaints.tell(|| format!("{}: {why}", self.name));
+                self.complaints.log(|| format!("{}: {why}", self.name));
                 0
             });
             queue.complete(chain, written);

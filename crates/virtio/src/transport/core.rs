@@ -28,7 +28,7 @@ pub struct QueuePort {
 
 /// Where a transport shows registers that change without a write of the driver.
 #[derive(Debug, Clone)]
-pub struct Shown {
+pub struct RegisterView {
     /// The byte of the device status register.
     pub status: Window,
     /// The device's configuration.
@@ -38,7 +38,7 @@ pub struct Shown {
 }
 
 /// The interrupts of a device, as the transport delivers them.
-pub trait Lines: Send + Sync {
+pub trait InterruptLines: Send + Sync {
     /// A queue has used buffers.
     fn queue(&self, index: usize);
     /// The configuration or the status changed.
@@ -50,8 +50,8 @@ pub struct Core {
     device: Box<dyn Device>,
     ram: Ram,
     loops: Vec<LoopHandle>,
-    lines: Arc<dyn Lines>,
-    shown: Shown,
+    lines: Arc<dyn InterruptLines>,
+    shown: RegisterView,
     status: Arc<Status>,
     features: Features,
     queue_select: u16,
@@ -71,8 +71,8 @@ impl Core {
         device: Box<dyn Device>,
         ram: Ram,
         loops: Vec<LoopHandle>,
-        lines: Arc<dyn Lines>,
-        shown: Shown,
+        lines: Arc<dyn InterruptLines>,
+        shown: RegisterView,
     ) -> std::io::Result<Self> {
         let sizes = device.queue_sizes();
         let port = |_: &u16| -> std::io::Result<QueuePort> {

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
 use illico_memory::Window;
 
-use crate::complaints::Complaints;
+use crate::complaints::RateLimited;
 use crate::event_loop::Fault;
 use crate::spec::status;
 
@@ -15,14 +15,14 @@ pub(super) struct Status {
     needs_reset: AtomicBool,
     shown: Window,
     /// About faults since the machine was made.
-    complaints: Complaints,
+    complaints: RateLimited,
 }
 
 impl Status {
     /// 0, kept up to date in the byte `shown`.
     pub(super) fn new(shown: Window) -> Self {
         let (driver, needs_reset) = (AtomicU8::new(0), AtomicBool::new(false));
-        Self { driver, needs_reset, shown, complaints: Complaints::default() }
+        Self { driver, needs_reset, shown, complaints: RateLimited::default() }
     }
 
     pub(super) fn get(&self) -> u8 {
@@ -49,7 +49,7 @@ impl Status {
     /// The device is broken until the driver resets it. The log line is rate-limited: a driver can reset and break a device
     /// as often as it likes.
     pub(super) fn fail(&self, device: &str, fault: &Fault) {
-        self.complaints.tell(|| format!("{device}: {fault}; the device waits for a reset"));
+        self.complaints.log(|| format!("{device}: {fault}; the device waits for a reset"));
         self.needs_reset.store(true, Ordering::SeqCst);
         self.show();
     }

@@ -44,7 +44,7 @@ enum Stage {
 
 /// What becomes of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub enum Disposition {
     /// It goes on.
     Stays,
     /// For the guest it has ended.
@@ -55,7 +55,7 @@ pub enum Verdict {
 
 /// The next thing that the guest is to be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Due {
+pub enum ToSend {
     /// A packet without data.
     Word(Op),
     /// At most so many bytes, if the host program has sent any.
@@ -134,10 +134,10 @@ impl Connection {
     }
 
     /// Takes a packet of the guest. `payload` is what lies behind the header, if all of it is there.
-    pub fn receive(&mut self, header: &Header, payload: Option<&mut Buffers>) -> Verdict {
-        let (Some(op), Some(payload)) = (header.op, payload) else { return Verdict::Reset };
+    pub fn receive(&mut self, header: &Header, payload: Option<&mut Buffers>) -> Disposition {
+        let (Some(op), Some(payload)) = (header.op, payload) else { return Disposition::Reset };
         if op == Op::Reset {
-            return Verdict::Over;
+            return Disposition::Over;
         }
         match (self.stage, op) {
             (Stage::Called, Op::Response) => {
@@ -154,14 +154,14 @@ impl Connection {
             }
             (Stage::Open, Op::CreditUpdate) => {
                 self.hear(header);
-                Verdict::Stays
+                Disposition::Stays
             }
             (Stage::Open, Op::CreditRequest) => {
                 self.hear(header);
                 self.owes_credit = true;
-                Verdict::Stays
+                Disposition::Stays
             }
-            _ => Verdict::Reset,
+            _ => Disposition::Reset,
         }
     }
 
@@ -173,19 +173,19 @@ impl Connection {
     }
 
     /// The guest has accepted: the host program is told.
-    fn open(&mut self) -> Verdict {
+    fn open(&mut self) -> Disposition {
         let answer = greeting::answer(self.ports.host);
         // The first bytes on this socket: there is room for them, or the program has gone.
         match (&self.stream).write(answer.as_bytes()) {
             Ok(len) if len == answer.len() => {
                 self.stage = Stage::Open;
-                Verdict::Stays
+                Disposition::Stays
             }
-            _ => Verdict::Reset,
+            _ => Disposition::Reset,
         }
     }
 
-    fn guest_shuts_down(&mut self, flags: u32) -> Verdict {
+    fn guest_shuts_down(&mut self, flags: u32) -> Disposition {
         self.guest_down |= flags & down::BOTH;
         if self.guest_down & down::RECEIVE != 0 {
             // What the host program sends from here on is an error there, as on any socket.
@@ -195,15 +195,15 @@ impl Connection {
     }
 
     /// Bytes of the guest.
-    fn take(&mut self, payload: &mut Buffers) -> Verdict {
+    fn take(&mut self, payload: &mut Buffers) -> Disposition {
         // Lengths of chains and the backlog's bound fit into 32 bits.
         let len = payload.len() as u32;
         if self.guest_down & down::SEND != 0 || !self.incoming.receive(len) {
-            return Verdict::Reset;
+            return Disposition::Reset;
         }
         if self.host_down & down::RECEIVE != 0 {
             self.incoming.forward(len);
-            return Verdict::Stays;
+            return Disposition::Stays;
         }
         if self.backlog.is_empty() {
             match writing(|| payload.write_to(self.stream.as_fd(), None)) {
@@ -216,12 +216,12 @@ impl Connection {
                 Written::Never => {
                     self.incoming.forward(len);
                     self.host_down |= down::RECEIVE;
-                    return Verdict::Stays;
+                    return Disposition::Stays;
                 }
             }
         }
         self.keep(payload);
-        Verdict::Stays
+        Disposition::Stays
     }
 
     /// Copies what the host program did not take. The copy is bounded by the credit that the guest has.
@@ -239,7 +239,7 @@ impl Connection {
     }
 
     /// The host program takes bytes again, or has gone.
-    pub fn flush(&mut self) -> Verdict {
+    pub fn flush(&mut self) -> Disposition {
         while !self.backlog.is_empty() {
             let (first, second) = self.backlog.as_slices();
             let slices = [io::IoSlice::new(first), io::IoSlice::new(second)];
@@ -248,7 +248,7 @@ impl Connection {
                     self.incoming.forward(put as u32);
                     self.backlog.drain(..put.min(self.backlog.len()));
                 }
-                Written::NotNow => return Verdict::Stays,
+                Written::NotNow => return Disposition::Stays,
                 Written::Never => {
                     self.incoming.forward(self.backlog.len() as u32);
                     self.backlog.clear();
@@ -262,19 +262,19 @@ impl Connection {
     }
 
     /// What waited for the last byte: the end of this direction, and of the connection.
-    fn after_writing(&mut self) -> Verdict {
+    fn after_writing(&mut self) -> Disposition {
         if !self.backlog.is_empty() {
-            return Verdict::Stays;
+            return Disposition::Stays;
         }
         if self.stage == Stage::Lingering {
-            return Verdict::Over;
+            return Disposition::Over;
         }
         if self.guest_down & down::SEND != 0 {
             // An error means that the program has gone.
             let _ = self.stream.shutdown(Shutdown::Write);
         }
         // § 5.10.6.6: a side that has shut down both directions waits for a reset.
-        if self.guest_down == down::BOTH { Verdict::Reset } else { Verdict::Stays }
+        if self.guest_down == down::BOTH { Disposition::Reset } else { Disposition::Stays }
     }
 
     /// The host program may have sent something.
@@ -283,10 +283,10 @@ impl Connection {
     }
 
     /// The host program is gone, or takes no more. What it sent before is still to be read.
-    pub fn host_hung_up(&mut self) -> Verdict {
+    pub fn host_hung_up(&mut self) -> Disposition {
         match self.stage {
-            Stage::Calling => return Verdict::Over,
-            Stage::Called => return Verdict::Reset,
+            Stage::Calling => return Disposition::Over,
+            Stage::Called => return Disposition::Reset,
             Stage::Answering | Stage::Open | Stage::Lingering => {}
         }
         self.host_down |= down::RECEIVE;
@@ -301,29 +301,29 @@ impl Connection {
     }
 
     /// What the guest is to be sent next.
-    pub fn due(&self) -> Option<Due> {
+    pub fn due(&self) -> Option<ToSend> {
         match self.stage {
-            Stage::Calling => return Some(Due::Word(Op::Request)),
-            Stage::Answering => return Some(Due::Word(Op::Response)),
+            Stage::Calling => return Some(ToSend::Word(Op::Request)),
+            Stage::Answering => return Some(ToSend::Word(Op::Response)),
             Stage::Called | Stage::Lingering => return None,
             Stage::Open => {}
         }
         if self.owes_credit {
-            return Some(Due::Word(Op::CreditUpdate));
+            return Some(ToSend::Word(Op::CreditUpdate));
         }
         let room = self.outgoing.room();
         let reads = self.readable && (self.guest_down & down::RECEIVE) | (self.host_down & down::SEND) == 0;
         if reads && room > 0 {
-            return Some(Due::Data(room));
+            return Some(ToSend::Data(room));
         }
         // A guest that sends no more needs no credit.
         if self.incoming.worth_telling() && self.guest_down & down::SEND == 0 {
-            return Some(Due::Word(Op::CreditUpdate));
+            return Some(ToSend::Word(Op::CreditUpdate));
         }
         if self.host_down & !self.told_down != 0 {
-            return Some(Due::Word(Op::Shutdown));
+            return Some(ToSend::Word(Op::Shutdown));
         }
-        (reads && !self.asked_credit).then_some(Due::Word(Op::CreditRequest))
+        (reads && !self.asked_credit).then_some(ToSend::Word(Op::CreditRequest))
     }
 
     /// Reads what the host program sent into guest memory: how many bytes. None where there are none now, or none

@@ -19,7 +19,7 @@ use std::sync::Arc;
 use illico_memory::Buffers;
 use vmm_sys_util::epoll::{ControlOperation, Epoll, EpollEvent, EventSet};
 
-use super::connection::{Connection, Due, Ports, Verdict};
+use super::connection::{Connection, Disposition, Ports, ToSend};
 use super::greeting::{self, Greeting};
 use super::packet::{HOST_CID, Header, Op, STREAM};
 use super::socket::Listener;
@@ -47,7 +47,7 @@ pub(super) enum Turn {
     /// A reset for a packet that belonged to no connection.
     Reset(Header),
     /// A connection.
-    Connection(u64, Due),
+    Connection(u64, ToSend),
 }
 
 enum Member {
@@ -144,7 +144,7 @@ impl Exchange {
         let connection = Connection::answering(stream, ports, request);
         self.by_ports.insert(ports, number);
         self.join(number, connection, true);
-        self.with(number, |_| Verdict::Stays);
+        self.with(number, |_| Disposition::Stays);
         true
     }
 
@@ -182,7 +182,7 @@ impl Exchange {
             } else if set.contains(EventSet::OUT) {
                 connection.flush()
             } else {
-                Verdict::Stays
+                Disposition::Stays
             }
         });
     }
@@ -201,7 +201,7 @@ impl Exchange {
         let connection = Connection::calling(stream, ports, self.guest_cid);
         self.by_ports.insert(ports, number);
         self.join(number, connection, false);
-        self.with(number, |_| Verdict::Stays);
+        self.with(number, |_| Disposition::Stays);
     }
 
     fn join(&mut self, number: u64, connection: Connection, from_guest: bool) {
@@ -247,15 +247,15 @@ impl Exchange {
     }
 
     /// Lets something happen to a connection and sees to what follows from it.
-    fn with(&mut self, number: u64, act: impl FnOnce(&mut Connection) -> Verdict) {
+    fn with(&mut self, number: u64, act: impl FnOnce(&mut Connection) -> Disposition) {
         let Some(Member::Connection { connection, watch, .. }) = self.members.get_mut(&number) else { return };
         let verdict = act(connection);
-        if verdict != Verdict::Stays {
+        if verdict != Disposition::Stays {
             let ports = connection.ports();
             // One that lingers is known by its number only, and its ports may be another's by now.
             if self.by_ports.get(&ports) == Some(&number) {
                 self.by_ports.remove(&ports);
-                if verdict == Verdict::Reset {
+                if verdict == Disposition::Reset {
                     self.resets.push_back(connection.say(Op::Reset, 0));
                 }
             }

@@ -15,7 +15,7 @@ use illico_memory::{Buffers, Short};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use vmm_sys_util::epoll::EventSet;
 
-use super::connection::Due;
+use super::connection::ToSend;
 use super::exchange::{Exchange, Turn};
 use super::packet::{HEADER, Header, Op};
 use crate::chain::Chain;
@@ -119,7 +119,7 @@ impl Exchanger {
     fn deliver(&mut self) -> Result<Polling, Fault> {
         for _ in 0..PACKETS_A_TURN {
             let Some(turn) = self.exchange.turn() else { return Ok(Polling::Sleep) };
-            let wanted = if matches!(turn, Turn::Connection(_, Due::Data(_))) { self.appetite } else { 1 };
+            let wanted = if matches!(turn, Turn::Connection(_, ToSend::Data(_))) { self.appetite } else { 1 };
             if !self.gather(wanted)? {
                 return Ok(Polling::Sleep);
             }
@@ -128,13 +128,13 @@ impl Exchanger {
                     self.exchange.reset_sent();
                     self.send(&header)?;
                 }
-                Turn::Connection(number, Due::Word(op)) => {
+                Turn::Connection(number, ToSend::Word(op)) => {
                     if let Some(header) = self.exchange.say(number, op, 0) {
                         self.send(&header)?;
                     }
                     self.exchange.pass();
                 }
-                Turn::Connection(number, Due::Data(room)) => {
+                Turn::Connection(number, ToSend::Data(room)) => {
                     self.carry(number, room)?;
                     self.exchange.pass();
                 }

@@ -11,9 +11,9 @@ use super::legacy::acpi_ports::{self, PowerRequest};
 use super::legacy::ioapic::{self, Ioapic};
 use super::legacy::rtc::{self, Rtc};
 use super::legacy::serial::{self, Serial};
-use crate::first_look::FirstLook;
 use crate::irq::Irqs;
 use crate::kvm::{Entry, Vm};
+use crate::lazy_slot::LazySlot;
 
 /// A part of the platform, for counting.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,7 +106,7 @@ impl Platform {
         rtc: bool,
     ) -> Result<Self, MapError> {
         let page = Mapping::anonymous(ioapic::SIZE, Pages::Small)?;
-        let page = FirstLook::new(Arc::clone(vm), ioapic::BASE, page);
+        let page = LazySlot::new(Arc::clone(vm), ioapic::BASE, page);
         let ioapic = Mutex::new(Ioapic::new(page, Arc::clone(irqs), pins));
         let serial = uart.map(|(gsi, out)| {
             let irqs = Arc::clone(irqs);

@@ -13,7 +13,7 @@ use crate::device::Device;
 use crate::event_loop::LoopHandle;
 use crate::interrupt::signal;
 use crate::queue::{Area, Half};
-use crate::transport::core::{Core, Lines, Shown};
+use crate::transport::core::{Core, InterruptLines, RegisterView};
 
 #[cfg(test)]
 mod guest;
@@ -66,7 +66,7 @@ impl Line {
     }
 }
 
-impl Lines for Line {
+impl InterruptLines for Line {
     fn queue(&self, _index: usize) {
         self.raise(INTERRUPT_QUEUE);
     }
@@ -94,7 +94,7 @@ impl MmioTransport {
     ) -> std::io::Result<Self> {
         assert_eq!(page.len(), PAGE, "a register page is a page");
         let part = |offset, len| page.part(offset, len).unwrap_or_else(|| unreachable!("inside of a page"));
-        let shown = Shown {
+        let shown = RegisterView {
             status: part(STATUS, 1),
             config: part(CONFIG, PAGE - CONFIG),
             generation: part(CONFIG_GENERATION, 1),

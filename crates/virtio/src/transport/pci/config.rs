@@ -24,7 +24,7 @@ const SUBSYSTEM: usize = 0x2e;
 const CAPABILITIES: usize = 0x34;
 /// Followed by the interrupt pin.
 const INTERRUPT_LINE: usize = 0x3c;
-/// Pin A of four, the first one that a function with a single pin uses.
+/// InterruptPin A of four, the first one that a function with a single pin uses.
 const INTA: u8 = 1;
 
 const COMMAND_MEMORY: u16 = 1 << 1;

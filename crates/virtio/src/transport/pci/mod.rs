@@ -20,7 +20,7 @@ use crate::device::Device;
 use crate::event_loop::LoopHandle;
 use crate::interrupt::Interrupt;
 use crate::queue::{Area, Half};
-use crate::transport::core::{Core, Lines, Shown};
+use crate::transport::core::{Core, InterruptLines, RegisterView};
 
 mod config;
 #[cfg(test)]
@@ -30,7 +30,7 @@ mod pin;
 
 pub use config::ConfigSpace;
 pub use msix::{MsixTable, Vectors};
-use pin::Pin;
+use pin::InterruptPin;
 
 /// Bytes of BAR 0.
 pub const BAR_SIZE: u64 = 0x4000;
@@ -83,7 +83,7 @@ struct Routes {
     isr: AtomicU8,
     msix_enabled: AtomicBool,
     /// The function's pin, if it has no MSI-X.
-    pin: OnceLock<Pin>,
+    pin: OnceLock<InterruptPin>,
 }
 
 impl Routes {
@@ -99,7 +99,7 @@ impl Routes {
     }
 }
 
-impl Lines for Routes {
+impl InterruptLines for Routes {
     fn queue(&self, index: usize) {
         if let Some(vector) = self.queues.get(index) {
             self.raise(vector.load(Ordering::Acquire), ISR_QUEUE);
@@ -153,12 +153,12 @@ impl PciTransport {
             msix_enabled: AtomicBool::new(false),
             pin: OnceLock::new(),
         });
-        let shown = Shown {
+        let shown = RegisterView {
             status: part(DEVICE_STATUS, 1),
             config: part(DEVICE_CONFIG, MSIX_TABLE - DEVICE_CONFIG),
             generation: part(CONFIG_GENERATION, 1),
         };
-        let mut core = Core::new(device, ram, loops, Arc::clone(&routes) as Arc<dyn Lines>, shown)?;
+        let mut core = Core::new(device, ram, loops, Arc::clone(&routes) as Arc<dyn InterruptLines>, shown)?;
         core.set_may_reach_memory(config.is_bus_master());
         let mut transport = Self { core, config, memory, routes, table };
         transport.show();
@@ -180,7 +180,7 @@ impl PciTransport {
     /// Takes MSI-X away, before a driver has looked: interrupts are those of pin INTA#, wired to `line` as number
     /// `number`. Each interrupt then costs the driver an exit to ask what it was for, and to end it.
     pub fn use_pin(&mut self, line: Interrupt, number: u8) {
-        let pin = Pin::new(self.config.replace_msix_by_pin(number), line);
+        let pin = InterruptPin::new(self.config.replace_msix_by_pin(number), line);
         // A second pin would be a mistake of ours that changes nothing.
         let _ = self.routes.pin.set(pin);
     }

@@ -1,4 +1,4 @@
-//! Pin INTA# of a function that has no MSI-X (PCI Local Bus 3.0 § 2.2.6, § 6.2.2; VirtIO 1.3 § 4.1.5.2).
+//! InterruptPin INTA# of a function that has no MSI-X (PCI Local Bus 3.0 § 2.2.6, § 6.2.2; VirtIO 1.3 § 4.1.5.2).
 //!
 //! A pin is a level: it is asserted while the ISR status says why. Behind ours is a message, which is an edge
 //! (`irq.rs` of the machine), so it is sent anew for each reason; a handler that reads the ISR status sees all of them.
@@ -17,12 +17,12 @@ const STATUS_PENDING: u32 = 1 << (16 + 3);
 
 /// The pin, and the registers that speak of it.
 #[derive(Debug)]
-pub(super) struct Pin {
+pub(super) struct InterruptPin {
     space: Window,
     line: Interrupt,
 }
 
-impl Pin {
+impl InterruptPin {
     pub(super) fn new(space: Window, line: Interrupt) -> Self {
         Self { space, line }
     }

@@ -5,7 +5,7 @@ use super::super::guest::{DRIVER_OK, Guest};
 use super::super::{DEVICE_STATUS, ISR};
 use super::*;
 use crate::testkit::Part;
-use crate::transport::core::Lines as _;
+use crate::transport::core::InterruptLines as _;
 use crate::transport::toy::until;
 
 const LINE: u8 = 17;

@@ -12,8 +12,8 @@ use std::sync::atomic::Ordering;
 use illico_memory::GuestAddress;
 use illico_virtio::interrupt::MsiMessage;
 
-use crate::first_look::FirstLook;
 use crate::irq::Irqs;
+use crate::lazy_slot::LazySlot;
 
 /// Where it is: the address every PC has it at.
 pub const BASE: GuestAddress = GuestAddress(0xfec0_0000);
@@ -37,7 +37,7 @@ const READ_ONLY: u64 = 1 << 12 | 1 << 14;
 /// The registers behind the page.
 #[derive(Debug)]
 pub struct Ioapic {
-    page: FirstLook,
+    page: LazySlot,
     irqs: Arc<Irqs>,
     id: u32,
     select: u32,
@@ -46,7 +46,7 @@ pub struct Ioapic {
 
 impl Ioapic {
     /// `pins` pins, all masked, which are the first GSIs of `irqs`. The guest sees `page` from its first look on.
-    pub fn new(page: FirstLook, irqs: Arc<Irqs>, pins: u32) -> Self {
+    pub fn new(page: LazySlot, irqs: Arc<Irqs>, pins: u32) -> Self {
         let ioapic = Self { page, irqs, id: 0, select: 0, pins: vec![MASKED; pins as usize] };
         ioapic.show();
         ioapic
@@ -54,7 +54,7 @@ impl Ioapic {
 
     /// A read: the first, or on a host that exits for all.
     pub fn read(&self, offset: usize) -> u32 {
-        self.page.seen();
+        self.page.touch();
         match offset {
             SELECT => self.select,
             DATA => self.value(),
@@ -64,7 +64,7 @@ impl Ioapic {
 
     /// A write of the guest.
     pub fn write(&mut self, offset: usize, value: u32) {
-        self.page.seen();
+        self.page.touch();
         match offset {
             SELECT => self.select = value & 0xff,
             DATA => self.set(value),
