@@ -18,7 +18,7 @@ pub struct Comparison {
     pub total: Row,
     /// Exits that the kernel handled, by reason.
     pub kernel: Vec<Row>,
-    /// Exits that came up to the monitor, by who answered and how.
+    /// Exits handled by the monitor, by device and access.
     pub monitor: Vec<Row>,
     /// What each queue did.
     pub queues: Vec<Row>,

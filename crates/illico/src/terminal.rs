@@ -32,7 +32,7 @@ impl Restorer {
     }
 }
 
-/// What the terminal was like, for whoever comes first to put it back.
+/// The settings that the terminal had, taken by the first thread that restores them.
 type Saved = Arc<Mutex<Option<(OwnedFd, Termios)>>>;
 
 impl RawMode {
@@ -63,7 +63,7 @@ impl RawMode {
         restore(&self.saved);
     }
 
-    /// In the hook and not in a destructor: a panic aborts, and its message shall be readable.
+    /// In the hook and not in a destructor: a panic aborts, and its message must be readable.
     fn restore_before_a_panic_is_told(&self) {
         let saved = Arc::clone(&self.saved);
         let tell = panic::take_hook();

@@ -45,7 +45,7 @@ fn report(experiments: &str, arguments: &[&str]) -> (Value, String) {
     (serde_json::from_reader(file).unwrap(), said)
 }
 
-/// Exits that came up to the monitor, by who answered and how.
+/// Exits handled by the monitor, by device and access.
 fn exits(report: &Value, party: &str, access: &str) -> u64 {
     let rows = report["monitor"].as_array().unwrap();
     let row = rows.iter().find(|row| row["party"] == party && row["access"] == access);
@@ -190,7 +190,7 @@ fn the_table_for_people_is_on_standard_error() {
     let (status, said, host) = run("exits=100", &["--exits"]);
     assert_eq!(status, 0);
     assert!(said.lines().all(|line| line.starts_with("probe: ")), "{said}");
-    for words in ["vCPU 0: ", "came up to", "nobody", "port-write"] {
+    for words in ["vCPU 0: ", "handled by", "nobody", "port-write"] {
         assert!(host.contains(words), "{words} in:\n{host}");
     }
     let nobody = host.lines().find(|line| line.starts_with("nobody")).unwrap();

@@ -22,27 +22,36 @@ const LONGEST_ANSWER: usize = 32;
 /// Why the agent cannot be reached or did not do its work.
 #[derive(Debug, thiserror::Error)]
 pub enum AgentError {
+    /// The machine has ended.
     #[error("{0} does not run; `illico ps --all` tells how it ended")]
     NotRunning(String),
+    /// The machine is a kernel alone.
     #[error("{0} was made by `illico boot`: there is no agent of illico in it")]
     NoAgent(String),
+    /// Its agent refuses connections.
     #[error("cannot reach the agent in {name}")]
     Connect {
+        /// The machine.
         name: String,
+        /// What the host said.
         #[source]
         source: io::Error,
     },
-    #[error("the agent does not answer in an orderly way")]
+    /// What the agent sent is no frame.
+    #[error("the agent does not keep to the protocol")]
     Protocol(#[from] ProtocolError),
+    /// The connection failed.
     #[error("the connection to the agent broke")]
     Stream(#[source] io::Error),
+    /// The agent did not do it, and said why.
     #[error("{0}")]
     Refused(String),
+    /// The command's streams failed.
     #[error(transparent)]
     Session(#[from] Broken),
 }
 
-/// How long a connection is tried for: an agent that is busy with many others refuses more for a while.
+/// How long connecting is tried: an agent that serves many connections refuses more for a while.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// The first and the longest pause between two attempts.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(500));
@@ -127,14 +136,14 @@ pub fn ask(vm: &Vm, request: &Request) -> Result<(), AgentError> {
     finish(Reader::new(stream))
 }
 
-/// Says what the connection is for.
+/// Sends the first frame of a connection: what it is for.
 pub fn begin(stream: &mut UnixStream, request: &Request) -> Result<(), AgentError> {
     let mut bytes = HELLO.to_vec();
     Frame::Request(Cow::Borrowed(request)).encode(&mut bytes)?;
     stream.write_all(&bytes).map_err(AgentError::Stream)
 }
 
-/// Waits for the agent's last word.
+/// Waits for the agent's last frame.
 pub fn finish(mut reader: Reader<UnixStream>) -> Result<(), AgentError> {
     match reader.read().map_err(AgentError::Stream)? {
         Some(Frame::End(Ending::Exited(0))) => Ok(()),

@@ -19,6 +19,7 @@ use illico_virtio::device::DeviceError;
 use rustix::fs::OFlags;
 
 use crate::agent::AgentError;
+use crate::copy::CopyError;
 use crate::vms::VmsError;
 
 /// A part of a plan.
@@ -108,6 +109,9 @@ pub enum LaunchError {
     /// The agent in the guest cannot be reached.
     #[error(transparent)]
     Agent(#[from] AgentError),
+    /// Files were not copied.
+    #[error(transparent)]
+    Copy(#[from] CopyError),
     /// A file of the plan cannot be opened.
     #[error("cannot open {}", path.display())]
     Open {

@@ -2,8 +2,8 @@
 //!
 //! - A [`Plan`] is plain data: a kernel, a command, devices.
 //! - [`Plan::prepare`] opens, makes and locks all that it needs, and gives a [`Prepared`].
-//! - [`Prepared::start`] runs it on threads of its own and gives a [`Running`], which runs more commands, passes signals on,
-//!   waits and stops; [`Prepared::run`] runs it on the calling thread.
+//! - [`Prepared::start`] runs it on threads of its own and gives a [`Running`], which runs more commands, copies files,
+//!   passes signals on, waits and stops; [`Prepared::run`] runs it on the calling thread.
 //!
 //! A kernel alone, without illico's PID 1, goes the same way from a [`boot::Plan`].
 //!
@@ -14,9 +14,11 @@
 
 #![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests start threads as they like"))]
 #![forbid(unsafe_code)]
+#![warn(missing_docs)]
 
 pub mod agent;
 pub mod boot;
+pub mod copy;
 pub mod environment;
 mod error;
 mod first;

@@ -1,6 +1,6 @@
 //! A machine that runs, and what is left of it when it has ended.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -10,6 +10,7 @@ use illico_machine::timeline::Timeline;
 use illico_protocol::{Ending, Exec};
 
 use crate::agent::{self, Agent};
+use crate::copy::{self, Warn};
 use crate::error::{LaunchError, host};
 use crate::first::Streams;
 use crate::outcome::{Handle, Outcome};
@@ -91,6 +92,16 @@ impl Running {
     /// Runs one more command, and waits for its end.
     pub fn exec(&self, command: Exec, streams: Streams) -> Result<Ending, LaunchError> {
         Ok(self.agent.exec(command, streams)?)
+    }
+
+    /// Copies a file or folder of the host into it (see [`copy::to_guest`]).
+    pub fn copy_in(&self, from: &Path, to: &Path, warn: Warn<'_>) -> Result<(), LaunchError> {
+        Ok(copy::to_guest(self.agent.connect()?, from, to, warn)?)
+    }
+
+    /// Copies a file or folder of it to the host (see [`copy::to_host`]).
+    pub fn copy_out(&self, from: &Path, to: &Path, warn: Warn<'_>) -> Result<(), LaunchError> {
+        Ok(copy::to_host(self.agent.connect()?, from, to, warn)?)
     }
 
     /// Sends a signal to the first command.

@@ -26,7 +26,7 @@ const NAMES: [(&str, Signal); 17] = [
     ("WINCH", Signal::WINCH),
 ];
 
-/// A signal that somebody named.
+/// A signal, by its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SignalName(pub Signal);
 

@@ -24,7 +24,7 @@ pub const REFRESH: &str = "refresh";
 /// The last figures of a machine that ended, in the folder of its state.
 pub const EXITS: &str = "exits.json";
 
-/// Makes the file that a machine counts in, in its folder of sockets. Nobody but its user may read it, and nobody write.
+/// Makes the file that a machine counts in, in its folder of sockets. Its user may read it; no user may write it.
 pub fn create(sockets: &Path) -> Result<File, LaunchError> {
     let path = sockets.join(COUNTERS);
     File::options().read(true).write(true).create_new(true).mode(0o400).open(&path).map_err(file("make", &path))
@@ -52,7 +52,7 @@ pub fn attach(sockets: &Path, machine: &mut Machine) -> Result<(), LaunchError> 
     added.map(drop).map_err(host("watch a socket"))
 }
 
-/// Sleeps until somebody connects: a machine that nobody watches does nothing for it.
+/// Sleeps until a process connects: without one it does nothing.
 struct Watched {
     listener: UnixListener,
     refresher: Refresher,

@@ -101,7 +101,7 @@ impl Access {
     }
 }
 
-/// The exits of one vCPU that came up to the monitor.
+/// The exits of one vCPU that the monitor handled.
 #[derive(Debug)]
 pub struct VcpuExits {
     /// [`Access::ALL`] for each party.

@@ -1,6 +1,6 @@
 //! Where the exits of a machine went, as data: what `--exits-json` writes and `--exits` prints.
 //!
-//! Three sources are merged and told apart. The monitor counts what came up to it. KVM counts all
+//! Three sources are merged and told apart. The monitor counts what it handled. KVM counts all
 //! exits of a vCPU and some reasons (`KVM_GET_STATS_FD`). An eventfd counts the kicks that KVM swallowed.
 //! What they do not explain (CPUID, MSR, control registers, which KVM does not tell apart) is one line,
 //! `unaccounted`; what they explain more than once is told as well.
@@ -42,7 +42,7 @@ pub struct Report {
     pub schema: Word,
     /// One for each vCPU.
     pub vcpus: Vec<VcpuReport>,
-    /// Exits that came up to the monitor, by what answered; rows without exits are left out.
+    /// Exits handled by the monitor, by device; rows without exits are left out.
     pub monitor: Vec<MonitorRow>,
     /// One for each VirtIO device.
     pub devices: Vec<DeviceReport>,
@@ -72,7 +72,7 @@ fn is_zero(number: &u64) -> bool {
 pub struct ReasonRow {
     /// A word of docs/exits.md.
     pub reason: Word,
-    /// Exits that came up to the monitor.
+    /// Exits handled by the monitor.
     pub monitor: u64,
     /// Exits that the kernel handled; absent where it does not tell.
     pub kernel: Option<u64>,

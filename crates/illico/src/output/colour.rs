@@ -1,4 +1,4 @@
-//! Colour, where somebody sees it: on a terminal, unless `NO_COLOR` says otherwise (no-color.org).
+//! Colour on a terminal, unless `NO_COLOR` says otherwise (no-color.org).
 
 use std::ffi::OsString;
 use std::io::{IsTerminal, stdout};

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use crate::comparison::{Comparison, Row};
 
-/// The comparison: what the kernel handled, what came up, and what the queues did.
+/// The comparison: what the kernel handled, what the monitor handled, and what the queues did.
 pub fn table(comparison: &Comparison, colour: bool) -> String {
     let mut out = String::new();
     let _ = writeln!(out, "A: {}\nB: {}\n", comparison.a, comparison.b);
@@ -12,7 +12,7 @@ pub fn table(comparison: &Comparison, colour: bool) -> String {
     line("all exits", &comparison.total, colour, &mut out);
     for (title, rows) in [
         ("handled in the kernel", &comparison.kernel),
-        ("came up to the monitor", &comparison.monitor),
+        ("handled by the monitor", &comparison.monitor),
         ("queues", &comparison.queues),
     ] {
         if rows.is_empty() {

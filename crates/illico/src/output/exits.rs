@@ -9,7 +9,7 @@ pub fn table(report: &Report) -> String {
     let mut out = String::new();
     reasons(report, &mut out);
     if !report.monitor.is_empty() {
-        let _ = writeln!(out, "\n{:<20} {:<12} {:>12}", "came up to", "access", "exits");
+        let _ = writeln!(out, "\n{:<20} {:<12} {:>12}", "handled by", "access", "exits");
         for row in &report.monitor {
             let _ = writeln!(out, "{:<20} {:<12} {:>12}", row.party, row.access, row.exits);
         }
@@ -61,7 +61,7 @@ fn queues(report: &Report, out: &mut String) {
             if let Some(polling) = &queue.polling {
                 let _ = writeln!(
                     out,
-                    "{:<16} {:>5} polling found {} requests, {} looks in vain, {:.3} s of host CPU",
+                    "{:<16} {:>5} polling: {} requests found, {} empty polls, {:.3} s of host CPU",
                     "",
                     "",
                     polling.found,

@@ -119,7 +119,7 @@ fn vcpus(machines: &[Running], out: &mut Text) {
             }
         }
     }
-    let help = "Exits that came up to the monitor, by who answered and how.";
+    let help = "Exits handled by the monitor, by device and access.";
     let mut exits = Family::counter(out, "illico_monitor_exits", "", help);
     for Running { name: vm, report, .. } in machines {
         for row in &report.monitor {
@@ -137,10 +137,10 @@ fn queues(machines: &[Running], out: &mut Text) {
             Some(queue.suppressed)
         }),
         ("illico_queue_requests", "Requests completed.", |queue| Some(queue.requests)),
-        ("illico_queue_looks_found", "Looks at a polled queue that found a request.", |queue| {
+        ("illico_queue_polls_found", "Polls of a queue that found a request.", |queue| {
             queue.polling.as_ref().map(|polling| polling.found)
         }),
-        ("illico_queue_looks_in_vain", "Looks at a polled queue that found none.", |queue| {
+        ("illico_queue_polls_empty", "Polls of a queue that found nothing.", |queue| {
             queue.polling.as_ref().map(|polling| polling.empty)
         }),
     ];
@@ -159,7 +159,7 @@ fn queues(machines: &[Running], out: &mut Text) {
         }
     });
     let help = "Host CPU time spent looking at a polled queue.";
-    let mut looking = Family::counter(out, "illico_queue_looking_seconds", "seconds", help);
+    let mut looking = Family::counter(out, "illico_queue_polling_seconds", "seconds", help);
     each_queue(machines, |labels, queue| {
         if let Some(polling) = &queue.polling {
             looking.sample(labels, &format!("{:.9}", polling.nanoseconds as f64 / 1e9));

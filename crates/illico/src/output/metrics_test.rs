@@ -53,9 +53,9 @@ fn a_parser_that_others_wrote_finds_every_family() {
             "illico_queue_bytes",
             "illico_queue_interrupts",
             "illico_queue_kicks",
-            "illico_queue_looking_seconds",
-            "illico_queue_looks_found",
-            "illico_queue_looks_in_vain",
+            "illico_queue_polling_seconds",
+            "illico_queue_polls_empty",
+            "illico_queue_polls_found",
             "illico_queue_requests",
             "illico_queue_suppressed_interrupts",
             "illico_thread_seconds",
@@ -78,7 +78,7 @@ fn figures_have_the_labels_that_tell_them_apart() {
         "illico_monitor_exits_total{vm=\"one\",party=\"acpi\",access=\"port-write\"} 1",
         "illico_queue_kicks_total{vm=\"one\",device=\"disk0\",queue=\"0\"} 6",
         "illico_queue_bytes_total{vm=\"one\",device=\"disk0\",queue=\"0\",direction=\"to_guest\"} 8",
-        "illico_queue_looking_seconds_total{vm=\"one\",device=\"disk0\",queue=\"0\"} 1.500000000",
+        "illico_queue_polling_seconds_total{vm=\"one\",device=\"disk0\",queue=\"0\"} 1.500000000",
         "illico_thread_seconds_total{vm=\"one\",thread=\"vcpu0\",in=\"guest\"} 0.00",
     ] {
         sample(&text, line);

@@ -52,8 +52,8 @@ pub fn say(text: &str) {
     to_stderr(&format!("illico: {}\n", printable(text)));
 }
 
-/// Writes to standard error if anybody listens there; `eprintln!` panics where nobody does, such as in a terminal that was
-/// closed, and nothing would be tidied up. It waits for a reader that pauses.
+/// Writes to standard error. A write that fails, such as to a terminal that was closed, is ignored: `eprintln!` would panic
+/// there, and nothing would be tidied up. It waits for a reader that pauses.
 pub fn to_stderr(text: &str) {
     let shown: String = text.chars().map(|c| if c != '\n' && steers(c) { '?' } else { c }).collect();
     let _ = stderr().write_all(shown.as_bytes());

@@ -1,4 +1,4 @@
-//! Progress on standard error, where somebody sees it: on a terminal only. One line, which goes away at the end.
+//! Progress on standard error, on a terminal only. One line, which goes away at the end.
 //!
 //! A line and not a crate: the crates for it do arithmetic that needs a second shared library, which every start of a
 //! machine would wait for (`build.rs`).

@@ -1,4 +1,4 @@
-//! What a machine's exits came to, for those who asked: a table, a file, a budget that holds or does not.
+//! Reports of a machine's exits: a table, a file, and whether the budget was kept.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use crate::budget::{Budget, Excess};
 use crate::failure::Failure;
 use crate::output;
 
-/// What shall be told of the exits, and how many there may be.
+/// What to report of the exits, and how many there may be.
 #[derive(Debug, Default, Args)]
 pub struct AccountingOptions {
     /// At the end, print where the exits went. Example: --exits

@@ -1,7 +1,7 @@
 //! Options that clap hears of only when their verb is asked for.
 //!
 //! Describing an option to clap takes a microsecond or two, and there are many verbs with many options: a machine that
-//! lives for two milliseconds should not wait for the descriptions of those that nobody asked for.
+//! lives for two milliseconds should not wait for the descriptions of options of other verbs.
 
 use std::ops::Deref;
 

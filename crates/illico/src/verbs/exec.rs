@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use clap::Args;
 use illico_launch::Environment;
-use illico_protocol::{Exec as Command, Frame, Limit, Request, Word};
+use illico_protocol::{Exec as Command, Frame, Request};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use crate::failure::Failure;
@@ -19,8 +19,9 @@ use crate::session::{self, Outbox};
 use crate::signals::{self, Event};
 use crate::status::Status;
 use crate::terminal::RawMode;
+use crate::verbs::command::CommandOptions;
 use crate::vms::{Name, Vms};
-use crate::{agent, naming, output, streams};
+use crate::{agent, output, streams};
 
 pub const HELP: &str = "\
 Examples:
@@ -45,21 +46,8 @@ pub struct Exec {
     #[arg(long, short)]
     pub tty: bool,
 
-    /// A variable for the command; without a value, that of this process. May be repeated. Example: -e LANG=C
-    #[arg(long, short, value_name = "NAME[=VALUE]")]
-    pub env: Vec<OsString>,
-
-    /// Folder that the command starts in [default: that of the first command].
-    #[arg(long, short, value_name = "FOLDER")]
-    pub workdir: Option<OsString>,
-
-    /// User, by name or number, that the command runs as [default: that of the first command].
-    #[arg(long, short, value_name = "USER[:GROUP]")]
-    pub user: Option<String>,
-
-    /// Limit of the command, beside those of the first command; may be repeated. Example: --ulimit core=0
-    #[arg(long, value_name = "NAME=SOFT[:HARD]")]
-    pub ulimit: Vec<Limit>,
+    #[command(flatten)]
+    pub given: CommandOptions,
 
     /// A machine, by name.
     #[arg(value_name = "NAME")]
@@ -74,20 +62,18 @@ pub struct Exec {
 pub fn run(options: &Exec) -> Result<Status, Failure> {
     let vm = Vms::of_user()?.open(&options.name)?;
     let mut environment = Environment::default();
-    let added = environment.add(&[], &options.env, |name| std::env::var_os(name));
-    added.map_err(|error| naming::of_plan(&error))?;
+    options.given.add_variables(&[], &mut environment)?;
     if options.tty {
         environment.set_if_missing("TERM", std::env::var_os("TERM"));
     }
-    let request = Request::Exec(Command {
+    let mut command = Command {
         env: environment.words(),
-        cwd: options.workdir.clone().map(Word::from),
-        user: options.user.clone(),
         terminal: options.tty.then(|| signals::window().unwrap_or(signals::UNSEEN)),
         stdin: options.interactive,
-        limits: options.ulimit.clone(),
         ..Command::new(options.command.iter().cloned())
-    });
+    };
+    options.given.apply(&mut command);
+    let request = Request::Exec(command);
     needs_a_terminal(options.interactive, options.tty)?;
     let stream = agent::connect(&vm)?;
     let (outbox, waiting) = session::outbox();

@@ -34,7 +34,7 @@ pub struct Logs {
     pub name: Name,
 }
 
-/// How long a look for more output waits after one in vain.
+/// The pause between two reads while there is no new output.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Prints what it wrote, and what it goes on to write.

@@ -2,6 +2,7 @@
 
 mod accounting;
 pub mod boot;
+mod command;
 mod completions;
 mod cp;
 mod deferred;
@@ -86,7 +87,7 @@ pub enum Verb {
     /// List machines: those that run, or all.
     #[command(after_help = ps::HELP)]
     Ps(Deferred<ps::Ps>),
-    /// Print all that is known of a machine, as JSON.
+    /// Print the record of a machine as JSON.
     #[command(after_help = inspect::HELP)]
     Inspect(Deferred<inspect::Inspect>),
     /// Wait until machines have ended, and print their statuses.
@@ -113,7 +114,7 @@ pub enum Verb {
     /// Show where a machine's exits go, while it runs.
     #[command(after_help = exits::HELP)]
     Exits(Deferred<exits::Exits>),
-    /// Give the figures of running machines to programs that collect them.
+    /// Export Prometheus metrics of running machines.
     #[command(after_help = stats::HELP)]
     Stats(Deferred<stats::Stats>),
     /// Compare the exits of two runs, or of a guest booted twice with one thing changed.
@@ -137,7 +138,7 @@ pub enum Verb {
     /// Kernels for guests: list, add, fetch, choose and remove them.
     #[command(after_help = kernel::HELP)]
     Kernel(Deferred<kernel::Kernel>),
-    /// Measure here and now what a virtual machine costs, and say why.
+    /// Measure on this host what a virtual machine costs, and explain why.
     #[command(after_help = demo::HELP)]
     Demo(Deferred<demo::Demo>),
     /// Say whether this host can run guests, and what to do where it cannot.

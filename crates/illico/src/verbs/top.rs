@@ -21,7 +21,7 @@ Examples:
   illico top --json | jq --unbuffered '.machines[] | {name, exits}'
 
 Status:
-  0    you left, --once has printed, or nobody reads --json any more
+  0    you left, --once has printed, or the reader of --json has gone
   125  illico could not do what was asked";
 
 /// Options of `illico top`.
@@ -70,7 +70,7 @@ pub fn run(options: &Top) -> Result<Status, Failure> {
     Ok(Status::Ended)
 }
 
-/// A document for each look but the first, until nobody reads them any more.
+/// A document for each sample but the first, until the reader has gone.
 fn print_json(options: &Top) -> Result<(), Failure> {
     let mut before = Moment::now()?;
     loop {

@@ -12,6 +12,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 
+use crate::xdg::Base;
+
 /// Docker's own name for its registry in these files.
 const DOCKER_HUB: &str = "https://index.docker.io/v1/";
 /// The user that a helper names where the secret is not a password but a refresh token.
@@ -92,12 +94,11 @@ pub(super) fn basic(user: &str, password: &str) -> String {
 fn files() -> Vec<PathBuf> {
     let folder = |name| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let home = folder("HOME");
-    let config = folder("XDG_CONFIG_HOME").or_else(|| home.as_ref().map(|home| home.join(".config")));
     let docker = folder("DOCKER_CONFIG").or_else(|| home.map(|home| home.join(".docker")));
     [
         folder("REGISTRY_AUTH_FILE"),
-        folder("XDG_RUNTIME_DIR").map(|path| path.join("containers/auth.json")),
-        config.map(|path| path.join("containers/auth.json")),
+        Base::Runtime.folder().map(|path| path.join("containers/auth.json")),
+        Base::Config.folder().map(|path| path.join("containers/auth.json")),
         docker.map(|path| path.join("config.json")),
     ]
     .into_iter()

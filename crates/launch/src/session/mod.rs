@@ -33,7 +33,7 @@ pub fn outbox() -> (Outbox, Waiting) {
 }
 
 impl Outbox {
-    /// Takes a frame. One that nobody will read any more is dropped.
+    /// Takes a frame. After the end of the session it is dropped.
     pub fn send(&self, frame: &Frame<'_>) -> Result<(), ProtocolError> {
         let mut bytes = Vec::new();
         frame.encode(&mut bytes)?;
@@ -127,7 +127,7 @@ fn gone(error: &io::Error) -> bool {
     matches!(error.kind(), BrokenPipe | ConnectionReset | UnexpectedEof)
 }
 
-/// Sends what waits, until nobody puts anything in any more or the other end is gone, which the reader tells.
+/// Sends what waits, until all outboxes are dropped or the other end is gone, which the reader reports.
 fn write(mut stream: UnixStream, waiting: &Waiting) {
     if stream.write_all(&HELLO).is_err() {
         return;

@@ -66,7 +66,7 @@ impl Folder {
         }
         self.finished = true;
         write(&self.path.join(ENDED), ended)?;
-        // Sockets that nobody answers only mislead.
+        // Sockets without a listener mislead other processes.
         super::clear(&self.record.sockets)
     }
 }

@@ -4,7 +4,7 @@
 //! The process that runs a machine holds the lock of its folder while it lives. That, and not a process
 //! number, says whether it is alive: the kernel takes the lock away whatever ends the process. A folder
 //! appears under its name complete and locked, by a rename, and goes by a rename; so a crash at any point
-//! leaves a folder that is listed for what it is, or one whose name begins with a dot, which nobody sees
+//! leaves a folder that is listed for what it is, or one whose name begins with a dot, which is not listed
 //! and the next change clears.
 //!
 //! There is no daemon, and nothing here runs unless a verb asks for it.
@@ -53,7 +53,7 @@ pub enum VmsError {
         /// The name.
         name: Name,
     },
-    /// It runs, and shall not be removed.
+    /// It runs, and is not removed.
     #[error("{name} runs; stop it first, or `illico rm -f {name}`")]
     Alive {
         /// The name.
@@ -178,7 +178,7 @@ impl Vms {
         self.find(&name.to_str()?.parse().ok()?)
     }
 
-    /// Waits until nobody else makes or removes a folder, until it is dropped.
+    /// Waits until no other process makes or removes a folder, and keeps others waiting until it is dropped.
     fn turn(&self) -> Result<File, VmsError> {
         let mut builder = DirBuilder::new();
         builder.recursive(true).mode(0o700);

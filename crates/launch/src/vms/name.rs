@@ -50,7 +50,7 @@ impl Name {
         &self.0
     }
 
-    /// A name that nobody thought of, and that is not `taken`.
+    /// An invented name that is not `taken`.
     pub fn invent(taken: impl Fn(&Self) -> bool) -> Self {
         for number in 1_u32.. {
             let word = |words: &[&'static str]| words[random() as usize % words.len()];

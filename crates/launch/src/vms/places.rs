@@ -5,6 +5,8 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
+use illico_image::xdg::Base;
+
 use super::Name;
 
 /// Bytes that the path of a socket has at most (`sun_path` of unix(7), with its final zero).
@@ -24,16 +26,24 @@ pub struct Places {
 /// Why there is no place.
 #[derive(Debug, thiserror::Error)]
 pub enum PlacesError {
+    /// No variable says where state is kept.
     #[error("no folder for the state of machines: neither XDG_STATE_HOME nor HOME is set to an absolute path")]
     NoHome,
+    /// The folder of sockets was refused.
     #[error("cannot make the folder {} for sockets (set XDG_RUNTIME_DIR to a folder of your own)", path.display())]
     Sockets {
+        /// Which.
         path: PathBuf,
+        /// What the host said.
         #[source]
         source: io::Error,
     },
+    /// Another user can write there.
     #[error("{} is not a folder of yours alone; set XDG_RUNTIME_DIR to one", path.display())]
-    Foreign { path: PathBuf },
+    Foreign {
+        /// Which folder.
+        path: PathBuf,
+    },
 }
 
 impl Places {
@@ -43,17 +53,14 @@ impl Places {
     }
 
     fn from(variable: impl Fn(&str) -> Option<OsString>, uid: u32) -> Result<Self, PlacesError> {
-        // The specification: a relative path is to be ignored.
-        let absolute = |name| variable(name).map(PathBuf::from).filter(|path| path.is_absolute());
-        let state = absolute("XDG_STATE_HOME").or_else(|| Some(absolute("HOME")?.join(".local/state")));
-        let state = state.ok_or(PlacesError::NoHome)?;
-        let sockets = absolute("XDG_RUNTIME_DIR").map(|folder| folder.join("illico"));
+        let state = Base::State.folder_from(&variable).ok_or(PlacesError::NoHome)?;
+        let sockets = Base::Runtime.folder_from(&variable).map(|folder| folder.join("illico"));
         let sockets = sockets.filter(|path| path.as_os_str().len() + BEHIND <= SUN_PATH);
         let sockets = sockets.unwrap_or_else(|| PathBuf::from(format!("/tmp/illico-{uid}")));
         Ok(Self { vms: state.join("illico/vms"), sockets })
     }
 
-    /// A folder for the sockets of a machine that nobody has used before. It is not made.
+    /// A folder for the sockets of a machine, with a name that was not used before. It is not made here.
     pub(super) fn sockets_of(&self, name: &Name) -> PathBuf {
         let mut bytes = [0; 4];
         // Without randomness the name alone must do.

@@ -21,7 +21,7 @@ pub struct Vm {
     pub name: Name,
     /// Its folder.
     pub path: PathBuf,
-    /// `vm.json`. It can be missing only if somebody changed the folder.
+    /// `vm.json`. It is missing only if another program changed the folder.
     pub record: Option<Record>,
     /// Opened when the machine was found, so that its end can be read from it even if the folder goes meanwhile.
     lock: Option<File>,

@@ -101,7 +101,7 @@ impl DeviceField for Switch {
 macro_rules! config {
     (
         $(#[$about:meta])* pub struct Config {
-            $($(#[$field_about:meta])* pub $field:ident: $type:ty = $default:expr,)*
+            $($(#[$($field_about:tt)*])* pub $field:ident: $type:ty = $default:expr,)*
         }
         devices {
             $($(#[$device_about:meta])* pub $device:ident: $device_type:ty,)*
@@ -109,7 +109,7 @@ macro_rules! config {
     ) => {
         $(#[$about])*
         pub struct Config {
-            $($(#[$field_about])* pub $field: $type,)*
+            $($(#[$($field_about)*])* pub $field: $type,)*
             $($(#[$device_about])* pub $device: $device_type,)*
         }
 
@@ -120,6 +120,10 @@ macro_rules! config {
         }
 
         impl Config {
+            /// The fields that are not devices, with the lines of their doc comments.
+            pub const FIELDS: &[(&str, &[Option<&str>])] =
+                &[$((stringify!($field), &[$(illico_virtio::doc_line!($($field_about)*)),*]),)*];
+
             /// The options that stand for devices, in the order in which the guest sees their devices.
             pub const DEVICE_OPTIONS: &[DeviceOption] =
                 &[$(DeviceOption::new::<$device_type>(stringify!($device)),)*];

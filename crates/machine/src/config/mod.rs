@@ -38,25 +38,25 @@ config! {
         pub kernel: PathBuf = PathBuf::new(),
         /// The initial RAM disk.
         pub initrd: Option<PathBuf> = None,
-        /// Words for the kernel, after the defaults.
+        /// Words for the kernel, behind the default ones.
         pub cmdline: String = String::new(),
-        /// Whether the defaults for a machine without legacy hardware come before them.
+        /// Whether the default words come first (boot.md lists them).
         pub default_cmdline: bool = true,
         /// vCPUs, 1 to 64.
         pub cpus: u8 = 1,
-        /// RAM.
+        /// RAM: a number with K, M, G or T; a bare number is MiB.
         pub memory: Size = Size::mebibytes(512),
-        /// What the console is.
+        /// The console: `virtio`, `uart` (an exit for every character) or `none`.
         pub console: Console = Console::Virtio,
         /// Whether there is a CMOS real-time clock.
         pub rtc: bool = false,
-        /// How VirtIO devices are reached.
+        /// How VirtIO devices are reached: `pci` or `mmio`.
         pub transport: Transport = Transport::Pci,
-        /// What is taken away from all VirtIO devices, to see what it is worth.
+        /// What is taken away from all VirtIO devices, to see what it is worth: any of `event-idx`, `indirect`, `msix`.
         pub without: Vec<Feature> = Vec::new(),
-        /// How a virtio-mmio device is announced.
+        /// How virtio-mmio devices are announced: `acpi`, or `cmdline` for kernels that do not read ACPI.
         pub announce: Announce = Announce::Acpi,
-        /// How the host backs guest memory.
+        /// How the host backs guest memory: `thp` (transparent huge pages), `hugetlb` (its pool) or `off`.
         pub hugepages: HugePages = HugePages::Thp,
     }
 

@@ -136,7 +136,7 @@ pub struct Path {
     pub blocks: u64,
     /// Kicks: exits that tell the host of a request.
     pub kicks: f64,
-    /// Accesses to registers that came up to the monitor.
+    /// Accesses to registers that the monitor handled.
     pub registers: f64,
     /// Halts until the answer came; where it is there at once, there is none.
     pub halts: f64,

@@ -34,7 +34,7 @@ const COLOURS: Paint =
     Paint { title: "\x1b[1m", quiet: "\x1b[2m", ours: "\x1b[32m", other: "\x1b[33m", plain: "\x1b[0m" };
 const NO_COLOURS: Paint = Paint { title: "", quiet: "", ours: "", other: "", plain: "" };
 
-/// Columns, where nobody says how many there are.
+/// Columns where the width of the terminal is not known.
 const COLUMNS: usize = 80;
 /// Wider screens are not filled: a bar is read against its neighbour.
 const MOST_COLUMNS: usize = 110;
@@ -46,7 +46,7 @@ const ROOMY: u16 = 28;
 pub struct Screen {
     /// Whether there is anything to be seen.
     on: bool,
-    /// Whether somebody waits before it.
+    /// Whether a person watches the terminal.
     watched: bool,
     columns: usize,
     /// Whether there is room for empty lines.

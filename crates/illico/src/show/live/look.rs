@@ -12,7 +12,7 @@ use illico_machine::report::Report;
 use super::{COUNTERS, EXITS, REFRESH};
 use crate::vms::Vm;
 
-/// Longer than this nobody waits for a monitor that has stopped.
+/// How long a monitor that has stopped is waited for.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Why a machine's figures cannot be seen.
@@ -87,7 +87,7 @@ fn read(path: PathBuf) -> Result<Reading, LookError> {
             return Err(LookError::Read { path, source });
         }
         match Reading::parse(&bytes) {
-            // Somebody else has asked as well: it takes some microseconds.
+            // Another process has asked as well: it takes some microseconds.
             Err(ReadingError::Busy) if tries > 0 => std::thread::sleep(Duration::from_millis(1)),
             read => return read.map_err(|source| LookError::Page { path, source }),
         }

@@ -59,7 +59,7 @@ impl Thread {
     }
 }
 
-/// All threads of a process; none if it is gone or somebody else's.
+/// All threads of a process; none if the process is gone or belongs to another user.
 pub fn of_process(pid: u32) -> Vec<Thread> {
     let Ok(tasks) = fs::read_dir(format!("/proc/{pid}/task")) else { return Vec::new() };
     let mut threads: Vec<_> = tasks

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-/// What shall be told of the time from exec to the end.
+/// What to report of the time from exec to the end.
 #[derive(Debug, Default, Args)]
 pub struct TimelineOptions {
     /// At the end, write what happened when, from exec on: monitor, KVM, the guest's kernel and its init, on one clock,

@@ -119,7 +119,7 @@ pub struct Bucket {
     pub end: u64,
     /// Exits by reason.
     pub all: Vec<u64>,
-    /// Those that came up to the monitor, by who answered.
+    /// Exits handled by the monitor, by device.
     pub came_up: Vec<u64>,
     /// How long vCPUs were halted.
     #[serde(rename = "halted_ns")]

@@ -22,7 +22,7 @@ use crate::show::top::table::{self, Look};
 /// Signals and keys are looked for this often.
 const TURN: Duration = Duration::from_millis(200);
 
-/// Shows machines until somebody leaves.
+/// Shows machines until the person leaves.
 pub fn run(interval: Duration) -> Result<(), Failure> {
     let ended = Arc::new(AtomicBool::new(false));
     for signal in [SIGTERM, SIGINT, SIGHUP] {
@@ -93,7 +93,7 @@ fn keyboard() -> io::Result<OwnedFd> {
     }
 }
 
-/// Waits for a key, but not long, and says whether somebody could still press one.
+/// Waits for a key, but not long, and says whether the terminal is still there.
 fn is_there(keyboard: &OwnedFd, longest: Duration) -> io::Result<bool> {
     let mut looked = [PollFd::new(keyboard, PollFlags::IN)];
     let longest = Timespec::try_from(longest).map_err(io::Error::other)?;

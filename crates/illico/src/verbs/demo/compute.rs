@@ -48,7 +48,7 @@ pub fn measure(kvm: &Kvm, clock: &Clock) -> Result<Compute, Failure> {
     Ok(Compute { rounds: ROUNDS, ratio: guest_ms.ratio(&host_ms), host_ms, guest_ms, exits })
 }
 
-/// A machine that computes as often as it shall.
+/// A machine that computes a given number of times.
 fn computing(kvm: &Kvm, rounds: u64) -> Result<Heard, Failure> {
     let experiments = vec![format!("compute={rounds}"); TIMES].join(",");
     let config = Config { console: Console::Virtio, cmdline: format!("probe={experiments}"), ..probe::config("") };

@@ -23,7 +23,7 @@ impl Page {
         Ok(Self(path.to_owned()))
     }
 
-    /// Writes what it shall hold.
+    /// Writes its content.
     pub fn fill(&self, text: &str) -> Result<(), Failure> {
         std::fs::write(&self.0, text).map_err(|error| failure("write", &self.0, &error, "look whether there is room"))
     }

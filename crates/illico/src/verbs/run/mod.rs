@@ -18,7 +18,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::Args;
 use illico_launch::{Finished, Kernel, Outcome, Prepared, Streams, Supplies};
-use illico_protocol::Limit;
 
 use crate::failure::Failure;
 use crate::naming::Origin;
@@ -28,6 +27,7 @@ use crate::signals::Event;
 use crate::status::Status;
 use crate::terminal::RawMode;
 use crate::verbs::accounting::{Accounting, AccountingOptions};
+use crate::verbs::command::CommandOptions;
 use crate::verbs::jail::JailOptions;
 use crate::verbs::{Called, exec};
 use crate::vms::Name;
@@ -77,26 +77,12 @@ pub struct Run {
     #[arg(long)]
     pub rm: bool,
 
-    /// A variable for the command; without a value, that of this process. May be repeated. Example: -e LANG=C -e TOKEN
-    #[arg(long, short, value_name = "NAME[=VALUE]")]
-    pub env: Vec<OsString>,
+    #[command(flatten)]
+    pub command: CommandOptions,
 
     /// Variables from a file: a line each, as for -e; lines that begin with # are left out. Example: --env-file job.env
     #[arg(long, value_name = "FILE")]
     pub env_file: Vec<PathBuf>,
-
-    /// Folder that the command starts in [default: the image's, or the current one]. Example: -w /src
-    #[arg(long, short, value_name = "FOLDER")]
-    pub workdir: Option<OsString>,
-
-    /// User, by name or number, that the command runs as [default: the image's, or you]. Example: -u nobody
-    #[arg(long, short, value_name = "USER[:GROUP]")]
-    pub user: Option<String>,
-
-    /// Limit of the command, by its name in setrlimit(2); may be repeated. -1 is no limit. Open files are limited to
-    /// 1,048,576 without. Example: --ulimit nofile=1024:4096
-    #[arg(long, value_name = "NAME=SOFT[:HARD]")]
-    pub ulimit: Vec<Limit>,
 
     /// Share a folder or file of this host; may be repeated. Example: -v ./data:/data:ro
     #[arg(long, short, value_name = "HOST:GUEST[:ro]")]

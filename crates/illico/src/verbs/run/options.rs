@@ -29,13 +29,7 @@ pub fn plan(options: &Run, words: Words) -> Result<Plan, Failure> {
         Some(image) => on_image(options, &image, words.command)?,
     };
     let command = &mut plan.spec.command;
-    command.limits.clone_from(&options.ulimit);
-    if let Some(folder) = &options.workdir {
-        command.cwd = Some(folder.clone().into());
-    }
-    if let Some(user) = &options.user {
-        command.user = Some(user.clone());
-    }
+    options.command.apply(command);
     command.terminal = options.tty.then(|| signals::window().unwrap_or(signals::UNSEEN));
     command.stdin = options.interactive && !options.detach;
     share(&mut plan, &shares).map_err(|error| naming::of_plan(&error))?;
@@ -91,8 +85,7 @@ fn on_image(options: &Run, image: &OsStr, command: Vec<OsString>) -> Result<Plan
 }
 
 fn add(environment: &mut Environment, options: &Run) -> Result<(), Failure> {
-    let added = environment.add(&options.env_file, &options.env, |name| std::env::var_os(name));
-    added.map_err(|error| naming::of_plan(&error))
+    options.command.add_variables(&options.env_file, environment)
 }
 
 fn kernel(options: &Run) -> Result<Kernel, Failure> {

@@ -55,12 +55,12 @@ impl Drop for SocketFile {
 
 fn bind(path: &Path) -> Result<(UnixListener, SocketFile), Failure> {
     let wrong = |error: io::Error| format!("--listen: cannot listen on {}: {error}", path.display());
-    // A socket that nobody listens to any more is in the way; anything else is somebody's.
+    // A socket without a listener is left over, and replaced; any other file is kept.
     let is_socket = std::fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket());
     if is_socket && UnixStream::connect(path).is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused) {
         std::fs::remove_file(path).map_err(wrong)?;
     }
-    // There is no moment at which somebody else may connect.
+    // No other user may connect at any moment.
     let before = umask(Mode::RWXG | Mode::RWXO);
     let listener = UnixListener::bind(path);
     umask(before);

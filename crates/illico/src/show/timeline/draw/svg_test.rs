@@ -118,7 +118,7 @@ fn both_colour_schemes_are_in_it_and_nothing_from_elsewhere() {
     }
 }
 
-/// For whoever wants to look: `ILLICO_PICTURES=folder cargo nextest run pictures_to_look_at`.
+/// Writes the pictures to a folder: `ILLICO_PICTURES=folder cargo nextest run pictures_to_look_at`.
 #[test]
 fn pictures_to_look_at() {
     let Some(folder) = std::env::var_os("ILLICO_PICTURES").map(std::path::PathBuf::from) else { return };

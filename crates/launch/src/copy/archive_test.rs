@@ -33,7 +33,7 @@ fn unpacked(entries: &[(EntryType, &str, &str)]) -> (tempfile::TempDir, io::Resu
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir(folder.path().join("to")).unwrap();
     let to = folder.path().join("to");
-    let done = unpack(&mut archive(entries).as_slice(), Path::new("logs"), &to);
+    let done = unpack(&mut archive(entries).as_slice(), Path::new("logs"), &to, &|_| ());
     let done = done.and_then(|closed| closed.close(|path| to.join(path)));
     (folder, done)
 }
@@ -96,7 +96,7 @@ fn data_arrives_as_it_was_written_and_the_last_word_is_heard() {
             Frame::End(ending).encode(&mut last).unwrap();
             agent.write_all(&last).unwrap();
         });
-        let mut reader = DataReader::new(Reader::new(host));
+        let mut reader = DataReader::new(Reader::new(host), &|_| ());
         let mut came = Vec::new();
         reader.read_to_end(&mut came).unwrap();
         assert!(came == bytes);
@@ -112,8 +112,8 @@ fn an_archive_that_breaks_off_is_an_error_with_the_agent_s_reason() {
     let mut bytes = HELLO.to_vec();
     Frame::End(Ending::Failed("/nosuch: no such file".to_owned())).encode(&mut bytes).unwrap();
     agent.write_all(&bytes).unwrap();
-    let mut reader = DataReader::new(Reader::new(host));
-    let error = unpack(&mut reader, Path::new("logs"), Path::new("/nowhere")).unwrap_err().to_string();
+    let mut reader = DataReader::new(Reader::new(host), &|_| ());
+    let error = unpack(&mut reader, Path::new("logs"), Path::new("/nowhere"), &|_| ()).unwrap_err().to_string();
     assert!(error.contains("/nosuch: no such file"), "{error}");
     // The agent keeps its end open; nothing more is read from it.
     let error = reader.end().unwrap_err().to_string();
@@ -130,7 +130,8 @@ fn folders_that_may_not_be_written_are_closed_last() {
     {
         builder.append_data(&mut header(kind, 0, mode), name, io::empty()).unwrap();
     }
-    let closed = unpack(&mut builder.into_inner().unwrap().as_slice(), Path::new("logs"), folder.path()).unwrap();
+    let closed =
+        unpack(&mut builder.into_inner().unwrap().as_slice(), Path::new("logs"), folder.path(), &|_| ()).unwrap();
     let mode = |name: &str| fs::metadata(folder.path().join(name)).unwrap().permissions().mode() & 0o777;
     assert_eq!((mode("logs"), mode("logs/in"), mode("logs/in/file")), (0o755, 0o700, 0o444));
     fs::rename(folder.path().join("logs"), folder.path().join("moved")).unwrap();

@@ -11,8 +11,7 @@ use std::path::{Component, Path, PathBuf};
 use illico_protocol::{Frame, MAX_DATA, Reader};
 use tar::EntryType;
 
-use super::ended;
-use crate::output;
+use super::{Warn, ended};
 
 /// Sends what is written to it.
 #[derive(Debug)]
@@ -71,23 +70,23 @@ impl Write for DataWriter {
 }
 
 /// Gives what the agent sends.
-#[derive(Debug)]
-pub struct DataReader<R> {
+pub struct DataReader<'a, R> {
     reader: Reader<R>,
+    warn: Warn<'a>,
     kept: Vec<u8>,
     given: usize,
     complete: bool,
-    /// The agent's last word, where it came before the archive's end.
+    /// The agent's last frame, where it came before the archive's end.
     failed: Option<io::Error>,
 }
 
-impl<R: Read> DataReader<R> {
+impl<'a, R: Read> DataReader<'a, R> {
     /// From this agent.
-    pub fn new(reader: Reader<R>) -> Self {
-        Self { reader, kept: Vec::new(), given: 0, complete: false, failed: None }
+    pub fn new(reader: Reader<R>, warn: Warn<'a>) -> Self {
+        Self { reader, warn, kept: Vec::new(), given: 0, complete: false, failed: None }
     }
 
-    /// Hears the agent's last word, behind what was not read of the archive.
+    /// Reads the agent's last frame, behind what was not read of the archive.
     pub fn end(mut self) -> io::Result<()> {
         if let Some(error) = self.failed.take() {
             return Err(error);
@@ -97,14 +96,14 @@ impl<R: Read> DataReader<R> {
     }
 }
 
-impl<R: Read> Read for DataReader<R> {
+impl<R: Read> Read for DataReader<'_, R> {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
         while self.given == self.kept.len() && !self.complete {
             match self.reader.read()? {
                 Some(Frame::Data(data)) => (self.kept, self.given) = (data.to_owned(), 0),
                 Some(Frame::DataEnd) => self.complete = true,
-                Some(Frame::Warning(text)) => output::say(&text),
-                // Before all of it has come it is no good end. Nothing will come behind it.
+                Some(Frame::Warning(text)) => (self.warn)(&text),
+                // The archive is not complete, and nothing follows.
                 frame => {
                     let error = ended(frame).err().unwrap_or_else(|| io::ErrorKind::UnexpectedEof.into());
                     let text = error.to_string();
@@ -141,7 +140,7 @@ impl Closed {
 }
 
 /// Unpacks what has `name` into a folder.
-pub fn unpack(data: &mut impl Read, name: &Path, folder: &Path) -> io::Result<Closed> {
+pub fn unpack(data: &mut impl Read, name: &Path, folder: &Path, warn: Warn<'_>) -> io::Result<Closed> {
     let mut archive = tar::Archive::new(data);
     let mut any = false;
     let mut closed = Closed::default();
@@ -165,7 +164,7 @@ pub fn unpack(data: &mut impl Read, name: &Path, folder: &Path) -> io::Result<Cl
                 }
                 any = true;
             }
-            _ => output::say(&format!("left out, since it is neither file, folder nor link: {}", path.display())),
+            _ => warn(&format!("left out, since it is neither file, folder nor link: {}", path.display())),
         }
         if kind == EntryType::Directory {
             let made = folder.join(&path);
