@@ -101,7 +101,7 @@ pub enum LaunchError {
         /// What the part is in the plan: the image as it was written, or a path.
         what: String,
         /// What is wrong with the device.
-        error: DeviceError,
+        error: Box<DeviceError>,
     },
     /// The console could not be made.
     #[error(transparent)]

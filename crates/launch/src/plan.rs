@@ -118,8 +118,8 @@ impl Plan {
     }
 
     /// Notes what a device stands for.
-    pub(crate) fn stands_for(&mut self, field: &'static str, index: usize, part: Part, what: impl ToString) {
-        self.origins.push((Place::Device { field, index }, part, what.to_string()));
+    pub(crate) fn stands_for(&mut self, field: &'static str, index: usize, part: Part, what: impl Into<String>) {
+        self.origins.push((Place::Device { field, index }, part, what.into()));
     }
 
     /// An error of building the machine, about the part of the plan that the device at fault stands for.
@@ -143,7 +143,7 @@ impl Plan {
         } else {
             return Err(PlanError::new(Part::Share, format!("{} is neither a folder nor a file", host.display())));
         };
-        self.stands_for("fs", self.config.fs.len(), Part::Share, host.display());
+        self.stands_for("fs", self.config.fs.len(), Part::Share, host.display().to_string());
         self.config.fs.push(FsSpec { readonly: *readonly, owner, ..FsSpec::new(host, &*tag) });
         self.spec.mounts.push(Mount { file, ..Mount::folder(tag, guest.as_path(), *readonly) });
         Ok(())
@@ -174,7 +174,7 @@ impl Plan {
         let Some(size) = self.scratch else { return Ok(()) };
         scratch::make(path, size)?;
         self.spec.upper = Upper::Device { path: root::next_disk(&self.config), filesystem: "ext4".to_owned() };
-        self.stands_for("disk", self.config.disk.len(), Part::Scratch, path.display());
+        self.stands_for("disk", self.config.disk.len(), Part::Scratch, path.display().to_string());
         self.config.disk.push(DiskSpec::new(path));
         Ok(())
     }

@@ -92,7 +92,7 @@ impl Plan {
         self.spec.hostname = folder.record().name.to_string();
         self.spec.command.env = self.environment.words();
         let sockets = folder.make_sockets()?.to_owned();
-        self.stands_for("vsock", 0, Part::Agent, sockets.display());
+        self.stands_for("vsock", 0, Part::Agent, sockets.display().to_string());
         self.config.vsock = Some(VsockSpec { path: sockets.join(agent::SOCKET), cid: GUEST_CID });
         let first = First::listen(&sockets)?;
         let has_console = self.config.console != ConsoleKind::None;

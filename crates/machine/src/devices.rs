@@ -18,7 +18,7 @@ pub struct Opened {
 pub fn open(config: &Config, layout: &Layout, first: Vec<Box<dyn Device>>) -> Result<Vec<Opened>, OpenError> {
     let mut devices = first;
     for (name, place, spec) in config.devices() {
-        devices.push(spec.open(&name).map_err(|error| OpenError { name, place, error })?);
+        devices.push(spec.open(&name).map_err(|error| OpenError { name, place, error: Box::new(error) })?);
     }
     // Above RAM, and above 4 GiB: below are the devices' registers.
     let mut free = GuestAddress(layout.end().0.max(1 << 32));

@@ -16,7 +16,7 @@ pub struct Key {
 
 impl Key {
     /// A key with a value.
-    pub fn new(name: &'static str, value: impl ToString) -> Self {
+    pub fn new(name: &'static str, value: &(impl ToString + ?Sized)) -> Self {
         Self { name, value: Some(value.to_string()) }
     }
 

@@ -96,7 +96,7 @@ enum Why {
 
 impl SpecError for PmemError {
     fn keys(&self) -> Vec<Key> {
-        vec![Key::new("path", self.path.display())]
+        vec![Key::new("path", &self.path.display())]
     }
 
     fn remedy(&self) -> Option<Remedy> {

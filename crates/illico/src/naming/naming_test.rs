@@ -39,11 +39,18 @@ fn said(origin: &Origin, error: LaunchError) -> String {
 /// An error of a device: made twice or more, since errors are not cloned.
 type Make = fn() -> DeviceError;
 
+/// A part of a plan, what it is there, and what is said.
+type OfRun = (Part, &'static str, &'static str);
+/// Field, error, and what is said: for an option, for a file, for `run`.
+type DeviceCase = (&'static str, Make, &'static str, &'static str, OfRun);
+/// An error, and what is said: for an option, for a file, for `run`.
+type FieldCase = (Box<dyn Fn() -> LaunchError>, [&'static str; 3]);
+
 /// Each way in which a device's error is told: by `boot`'s options, by its file, and by `run`, for the part of a plan.
 #[test]
 fn errors_of_devices_are_named_as_they_were_written() {
     const PATH: &str = "r.ext4";
-    let cases: &[(&str, Make, &str, &str, (Part, &str, &str))] = &[
+    let cases: &[DeviceCase] = &[
         (
             "disk",
             || DiskError::Lock { path: PATH.into(), source: LockError::InUse }.into(),
@@ -167,11 +174,15 @@ fn errors_of_devices_are_named_as_they_were_written() {
     for (field, make, boot, file, (part, what, run)) in cases {
         let opened = || {
             let place = Place::Device { field, index: 0 };
-            LaunchError::Build(BuildError::Device(OpenError { name: (*field).to_owned(), place, error: make() }))
+            LaunchError::Build(BuildError::Device(OpenError {
+                name: (*field).to_owned(),
+                place,
+                error: Box::new(make()),
+            }))
         };
         assert_eq!(said(&in_options(), opened()), *boot);
         assert_eq!(said(&in_file(), opened()), *file);
-        let of_part = LaunchError::Device { part: *part, what: (*what).to_owned(), error: make() };
+        let of_part = LaunchError::Device { part: *part, what: (*what).to_owned(), error: Box::new(make()) };
         assert_eq!(said(&Origin::Run, of_part), *run);
     }
 }
@@ -183,7 +194,7 @@ fn errors_of_fields_are_named_as_they_were_written() {
     let initrd = || LoadError::Initrd(InitrdError::NeedsMemory { size: 9, ram: 32, least: 96 });
     let no_pages =
         || BuildError::Ram { memory: Size::mebibytes(64), pages: HugePages::Hugetlb, source: MapError::Empty };
-    let cases: &[(Box<dyn Fn() -> LaunchError>, [&str; 3])] = &[
+    let cases: &[FieldCase] = &[
         (
             Box::new(move || LaunchError::Build(BuildError::CommandLine(too_long()))),
             [
@@ -256,7 +267,7 @@ fn an_option_over_a_file_is_the_one_that_is_named() {
 
 #[test]
 fn the_disk_of_a_foreign_kernel_is_named_as_a_disk() {
-    let error = DiskError::Lock { path: "disk.img".into(), source: LockError::InUse }.into();
+    let error = Box::new(DiskError::Lock { path: "disk.img".into(), source: LockError::InUse }.into());
     let place = Place::Device { field: "disk", index: 0 };
     let error = LaunchError::Build(BuildError::Device(OpenError { name: "disk0".to_owned(), place, error }));
     assert!(said(&Origin::Run, error).starts_with("the disk disk.img: locking the file: it is in use"));

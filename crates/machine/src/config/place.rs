@@ -44,5 +44,5 @@ pub struct OpenError {
     pub place: Place,
     /// What is wrong with it.
     #[source]
-    pub error: DeviceError,
+    pub error: Box<DeviceError>,
 }

@@ -166,7 +166,7 @@ impl SpecError for DiskError {
             | Self::NotADisk { path, .. }
             | Self::Lock { path, .. }
             | Self::Measure { path, .. }
-            | Self::Size { path, .. } => Key::new("path", path.display()),
+            | Self::Size { path, .. } => Key::new("path", &path.display()),
         }]
     }
 

@@ -144,7 +144,7 @@ impl SpecError for FsError {
     fn keys(&self) -> Vec<Key> {
         match self {
             Self::Tag { tag } => vec![Key::new("tag", tag)],
-            Self::Open { path, .. } | Self::Pseudo { path } => vec![Key::new("path", path.display())],
+            Self::Open { path, .. } | Self::Pseudo { path } => vec![Key::new("path", &path.display())],
             Self::Proc(_) => Vec::new(),
         }
     }

@@ -85,7 +85,7 @@ impl SpecError for VsockError {
         vec![match self {
             Self::Cid { cid } => Key::new("cid", cid),
             Self::Long { path, .. } | Self::InUse { path } | Self::NotASocket { path } | Self::Host { path, .. } => {
-                Key::new("path", path.display())
+                Key::new("path", &path.display())
             }
         }]
     }
