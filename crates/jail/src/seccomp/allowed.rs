@@ -147,6 +147,13 @@ const QUEUE: &[Allowed] = &[
     call!(fallocate, SYS_fallocate, When::Always, "disks: discard and write zeroes"),
     call!(fdatasync, SYS_fdatasync, When::Always, "disks and pmem: flush"),
     call!(fstat, SYS_fstat, When::Always, "pmem: whether its file was cut short"),
+    call!(gettid, SYS_gettid, When::Always, "pmem: raising SIGBUS where its file was cut short"),
+    call!(
+        rt_sigaction,
+        SYS_rt_sigaction,
+        When::OneOf { arg: 0, values: &[libc::SIGBUS as u32] },
+        "pmem: Rust's handler gives SIGBUS its default back before ours says why the machine ends"
+    ),
     call!(fsync, SYS_fsync, When::Always, "disks and pmem: flush"),
     call!(msync, SYS_msync, When::Always, "pmem: flush"),
     call!(recvmsg, SYS_recvmsg, When::Always, "queues of a network card"),
