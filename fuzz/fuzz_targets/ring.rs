@@ -105,7 +105,7 @@ fuzz_target!(|plan: Plan| {
                     false => told > 0 && !bench.no_interrupt(),
                 };
                 queue.signal();
-                assert_eq!(bench.take_interrupts(), wanted.into(), "{told} completions, event {event}, index {done}");
+                assert_eq!(bench.take_interrupts(), u64::from(wanted), "{told} completions, event {event}, index {done}");
                 told = 0;
             }
             Step::EnableKicks => {
