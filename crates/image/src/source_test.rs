@@ -51,7 +51,7 @@ fn what_is_no_image_is_told_so() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("text");
     fs::write(&path, "hello, world").unwrap();
-    let told = ImageSource::parse(&path.display().to_string()).unwrap_err().to_string();
+    let told = ImageSource::parse(path.display().to_string()).unwrap_err().to_string();
     assert!(told.contains("text' is not an image"), "{told}");
     let told = ImageSource::parse("./is/not/there").unwrap_err().to_string();
     assert_eq!(told, "cannot open './is/not/there'");
