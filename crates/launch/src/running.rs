@@ -5,7 +5,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use illico_machine::report::Report;
-use illico_machine::threads::{self, Role};
+use illico_machine::threads;
 use illico_machine::timeline::Timeline;
 use illico_protocol::{Ending, Exec};
 
@@ -68,7 +68,8 @@ impl Prepared {
         let (name, handle) = (self.folder.record().name.clone(), self.handle());
         let agent = Agent::new(name.clone(), self.sockets.join(agent::SOCKET));
         let body = move || self.run(streams, || ());
-        let thread = threads::spawn(Role::Control, "machine", body);
+        // Not of the role yet: it still starts threads and opens files.
+        let thread = threads::spawn_first("machine", body);
         Ok(Running { name, handle, agent, thread: thread.map_err(host("start a thread for the machine"))? })
     }
 }

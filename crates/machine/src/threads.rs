@@ -63,6 +63,16 @@ pub fn start_here(role: Role) {
     }
 }
 
+/// Starts a thread that has no role yet, for a caller that runs a machine beside its own work: `Machine::run` gives it one
+/// once all other threads have started, as it does with the first thread of a process.
+#[allow(clippy::disallowed_methods, reason = "the one place that starts threads")]
+pub fn spawn_first<T: Send + 'static>(
+    name: impl Into<String>,
+    body: impl FnOnce() -> T + Send + 'static,
+) -> io::Result<JoinHandle<T>> {
+    Builder::new().name(name.into()).spawn(body)
+}
+
 /// Starts a thread of this role and name.
 pub fn spawn<T: Send + 'static>(
     role: Role,
