@@ -1,6 +1,6 @@
 //! What people read.
 //!
-//! Everything that a verb prints passes [`print`] or [`print_json`] on standard output and [`to_stderr`] on standard error.
+//! Everything that a verb prints passes [`print()`] or [`print_json`] on standard output and [`to_stderr`] on standard error.
 //! Both show what steers a terminal as question marks, since any string in it may be a guest's, an image's or a registry's.
 //! Threads beside a running machine say what they have to say with `illico_memory::voice`, which never waits long.
 
