@@ -11,7 +11,7 @@
 //!
 //! Places in a row whose numbers follow one another are infos; words that are ids of such records, with the next id behind
 //! the text, are blocks. It is all the guest's to forge: what comes out is a list of bounded size with nothing promised
-//! about its content, and what it takes to find it is bounded by [`MAX_LOOKS`], whatever the guest left in its memory.
+//! about its content, and what it takes to find it is bounded by `MAX_LOOKS`, whatever the guest left in its memory.
 
 #![deny(clippy::arithmetic_side_effects)]
 
