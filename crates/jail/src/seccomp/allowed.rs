@@ -230,7 +230,7 @@ const CONTROL: &[Allowed] = &[
     call!(pread64, SYS_pread64, When::Always, "counters of KVM"),
     call!(recvfrom, SYS_recvfrom, When::Always, "signals"),
     call!(close, SYS_close, When::Always, "the end of a machine"),
-    call!(ioctl, SYS_ioctl, When::OneOf { arg: 1, values: ioctls::CONTROL }, "the terminal's mode; counters of KVM"),
+    call!(ioctl, SYS_ioctl, When::OneOf { arg: 1, values: ioctls::WATCH }, "the terminal's mode; counters of KVM"),
     call!(rt_sigaction, SYS_rt_sigaction, When::Always, "a signal after the guest's end does what it does by default"),
     call!(timerfd_settime, SYS_timerfd_settime, When::Always, "how long a guest may take to power off"),
     call!(accept4, SYS_accept4, When::Always, "programs that ask for fresh counters"),

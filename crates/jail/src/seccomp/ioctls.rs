@@ -49,28 +49,13 @@ pub const VCPU: &[Request] = &[
 /// A loop of devices.
 pub const LOOP: &[Request] = &[KVM_IRQFD, TUNSETOFFLOAD, TUNSETVNETHDRSZ, TUNSETQUEUE, BLKDISCARD, FIONBIO, TIOCGWINSZ];
 
-/// A thread that waits for signals, a time, or the next sample of a timeline.
+/// A thread that waits for signals, a time, or the next sample of a timeline; and the control loop, with what comes after
+/// it. Either gives the terminal back.
 pub const WATCH: &[Request] = &[
     TIOCGWINSZ,
     FIONBIO,
     KVM_GET_CLOCK,
     KVM_GET_STATS_FD,
-    TCGETS,
-    TCSETS,
-    TCSETSW,
-    TCSETSF,
-    TCGETS2,
-    TCSETS2,
-    TCSETSW2,
-    TCSETSF2,
-];
-
-/// The control loop, and what comes after it.
-pub const CONTROL: &[Request] = &[
-    KVM_GET_STATS_FD,
-    KVM_GET_CLOCK,
-    FIONBIO,
-    TIOCGWINSZ,
     TCGETS,
     TCSETS,
     TCSETSW,
