@@ -19,10 +19,10 @@ use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
 const STEP: usize = 128 << 10;
-/// The largest window that a decoder is given memory for: what `zstd --ultra -22` and `xz -9` need.
-const WINDOW_MAX: u64 = 128 << 20;
+/// The largest window that a decoder is given memory for: what `zstd --ultra -22` and `xz -9` need, and Linux is packed with.
+pub(crate) const MAX_WINDOW: u64 = 128 << 20;
 /// That, and what an xz decoder needs besides, in KiB.
-const XZ_MEMORY_KIB: u32 = (WINDOW_MAX >> 10) as u32 + 1024;
+pub(crate) const XZ_MEMORY_KIB: u32 = (MAX_WINDOW >> 10) as u32 + 1024;
 
 /// A compression.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,7 +79,7 @@ pub fn unpacked<'a>(source: impl Read + 'a) -> io::Result<Box<dyn Read + 'a>> {
         Compression::Lzma => Box::new(LzmaReader::new_mem_limit(source, XZ_MEMORY_KIB, None)?),
         Compression::Zstd => {
             let mut decoder = FrameDecoder::new();
-            decoder.set_max_window_size(WINDOW_MAX);
+            decoder.set_max_window_size(MAX_WINDOW);
             Box::new(Frames { source, decoder, begun: false })
         }
     })

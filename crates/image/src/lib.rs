@@ -18,6 +18,7 @@ pub mod cpio;
 pub mod digest;
 pub mod erofs;
 mod error;
+mod file_part;
 pub mod initramfs;
 pub mod kernels;
 pub mod layer;

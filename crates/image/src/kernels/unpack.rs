@@ -14,20 +14,17 @@
 
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::os::unix::fs::FileExt;
 
 use flate2::read::GzDecoder;
 use lzma_rust2::XzReader;
 use ruzstd::decoding::{FrameDecoder, StreamingDecoder};
 
 use super::bzimage::{BzImageError, Packing, Payload};
+use crate::compress::{MAX_WINDOW, XZ_MEMORY_KIB};
+use crate::file_part::FilePart;
 
 /// The most that a kernel unpacks to. Distributions are at 60 MiB.
 const MAX_UNPACKED: u64 = 512 << 20;
-/// The largest window of a decoder: what `zstd --ultra -22` and `xz` take for Linux is 128 MiB.
-const MAX_WINDOW: u64 = 128 << 20;
-/// That, and what an xz decoder needs besides, in KiB.
-const XZ_MEMORY_KIB: u32 = (MAX_WINDOW >> 10) as u32 + 1024;
 /// A block of the legacy format of lz4 unpacks to this at most (lz4 doc/lz4_Frame_format.md).
 const LZ4_BLOCK: usize = 8 << 20;
 /// And takes up this at most: the bound of the block format.
@@ -42,7 +39,7 @@ pub(super) fn unpack(image: &File, payload: &Payload, out: &File) -> Result<u64,
 }
 
 fn unpack_at_most(most: u64, image: &File, payload: &Payload, out: &File) -> Result<u64, BzImageError> {
-    let section = Section { file: image, at: payload.offset, left: payload.len };
+    let section = FilePart { file: image, at: payload.offset, left: payload.len };
     let mut sink = Sink { out, len: 0, most };
     match payload.packing {
         Packing::Gzip => sink.pump(GzDecoder::new(section)),
@@ -54,23 +51,6 @@ fn unpack_at_most(most: u64, image: &File, payload: &Payload, out: &File) -> Res
         return Err(BzImageError::NotElf);
     }
     Ok(sink.len)
-}
-
-/// A part of a file, read in steps.
-struct Section<'a> {
-    file: &'a File,
-    at: u64,
-    left: u64,
-}
-
-impl Read for Section<'_> {
-    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        let wanted = out.len().min(usize::try_from(self.left).unwrap_or(usize::MAX));
-        let got = self.file.read_at(out.get_mut(..wanted).unwrap_or_default(), self.at)?;
-        self.at = self.at.saturating_add(got as u64);
-        self.left = self.left.saturating_sub(got as u64);
-        Ok(got)
-    }
 }
 
 /// The unpacked kernel, which is bounded and an ELF file.
@@ -113,14 +93,14 @@ impl Sink<'_> {
     }
 }
 
-fn zstd(section: Section<'_>) -> Result<impl Read, BzImageError> {
+fn zstd(section: FilePart<'_>) -> Result<impl Read, BzImageError> {
     let mut decoder = FrameDecoder::new();
     decoder.set_max_window_size(MAX_WINDOW);
     StreamingDecoder::new_with_decoder(section, decoder).map_err(|error| BzImageError::Unpack(io::Error::other(error)))
 }
 
 /// The legacy format of lz4: blocks of up to 8 MiB, each after its length.
-fn lz4(mut section: Section<'_>, sink: &mut Sink<'_>) -> Result<(), BzImageError> {
+fn lz4(mut section: FilePart<'_>, sink: &mut Sink<'_>) -> Result<(), BzImageError> {
     let mut magic = [0; 4];
     section.read_exact(&mut magic).map_err(BzImageError::Unpack)?;
     let (mut packed, mut unpacked) = (Vec::new(), vec![0; LZ4_BLOCK]);

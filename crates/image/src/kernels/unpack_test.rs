@@ -1,5 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
+use std::os::unix::fs::FileExt;
+
 use super::*;
 use crate::kernels::testkit::{PACKINGS, bzimage, file, packed};
 

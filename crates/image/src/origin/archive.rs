@@ -4,13 +4,13 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use serde::Deserialize;
 
 use super::{Origin, layout};
 use crate::error::Error;
+use crate::file_part::FilePart;
 use crate::oci::{DOCUMENT_MAX, DocumentError};
 use crate::tar::{BLOCK, Reader, TarError, Type};
 use crate::verified::{Verified, read_at_most};
@@ -34,24 +34,6 @@ pub(crate) struct Archive {
     members: HashMap<Vec<u8>, Member>,
 }
 
-/// A part of a file.
-#[derive(Debug)]
-pub(crate) struct Part<'a> {
-    file: &'a File,
-    at: u64,
-    left: u64,
-}
-
-impl Read for Part<'_> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let wanted = buffer.len().min(usize::try_from(self.left).unwrap_or(usize::MAX));
-        let count = self.file.read_at(buffer.get_mut(..wanted).unwrap_or_default(), self.at)?;
-        self.at = self.at.saturating_add(count as u64);
-        self.left = self.left.saturating_sub(count as u64);
-        Ok(count)
-    }
-}
-
 impl Archive {
     /// Looks where the files of a tar are. It may turn out to be a root file system.
     pub(crate) fn index(file: File) -> Result<Self, TarError> {
@@ -59,7 +41,7 @@ impl Archive {
         let mut at = 0_u64;
         while members.len() < ENTRIES_MAX {
             // From each entry anew, so that nothing of the data is read.
-            let mut reader = Reader::new(Part { file: &file, at, left: u64::MAX });
+            let mut reader = Reader::new(FilePart { file: &file, at, left: u64::MAX });
             let Some(entry) = reader.next_entry()? else { break };
             let offset = at.saturating_add(entry.offset);
             let len = entry.segments.iter().fold(0_u64, |sum, segment| sum.saturating_add(segment.len));
@@ -91,8 +73,8 @@ impl Archive {
     }
 
     /// A file of it.
-    pub(crate) fn open(&self, name: &[u8]) -> Option<Part<'_>> {
-        self.find(name).map(|(at, left)| Part { file: &self.file, at, left })
+    pub(crate) fn open(&self, name: &[u8]) -> Option<FilePart<'_>> {
+        self.find(name).map(|(at, left)| FilePart { file: &self.file, at, left })
     }
 
     /// The archive itself.
@@ -113,7 +95,7 @@ impl Archive {
 }
 
 /// A small file.
-fn document(part: Part<'_>) -> io::Result<Vec<u8>> {
+fn document(part: FilePart<'_>) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     part.take(DOCUMENT_MAX).read_to_end(&mut bytes)?;
     Ok(bytes)
